@@ -1,0 +1,11 @@
+"""Exercises that check themselves and name the mistake.
+
+An exercise is its own solution: a function with a docstring (the task) and a body (the tested
+answer), decorated with :func:`function_exercise` or :func:`question`. The mistakes that readers
+make are small wrong programs registered beside it.
+"""
+
+from .engine import Case, function_exercise, question
+from .progress import progress, reset_progress
+
+__all__ = ["Case", "function_exercise", "progress", "question", "reset_progress"]

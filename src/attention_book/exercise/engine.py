@@ -1,0 +1,444 @@
+"""The two kinds of exercise, and how an answer is judged."""
+
+import ast
+import contextlib
+import copy
+import inspect
+import io
+import numbers
+import textwrap
+import traceback
+import warnings
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from .progress import record
+from .verdict import Text, Verdict, close
+
+_LEVELS = ("easy", "medium", "hard")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call that a written function is tried on, with a name the reader understands."""
+
+    name: str
+    args: tuple
+    kwargs: dict = field(default_factory=dict)
+    rtol: float = 1e-9
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A known wrong answer: its name, the hint that belongs to it, and the answer itself."""
+
+    name: str
+    hint: str
+    answer: object
+    recognises: object = None
+
+
+def function_exercise(*, title, difficulty, minutes, cases, hints):
+    """Make the decorated function an exercise: its docstring the task, its body the solution.
+
+    ``cases`` is a function that returns a list of :class:`Case`. Mistakes are registered with
+    ``@exercise.mistake(name, hint)`` over a wrong program.
+    """
+    return lambda solution: FunctionExercise(solution, title, difficulty, minutes, hints, cases)
+
+
+def question(*, title, difficulty, minutes, hints, accepts=None, rtol=1e-9):
+    """Make the decorated function an exercise answered with a value, which its body returns.
+
+    Without ``accepts`` the answer must equal that value. With it, ``accepts(answer)`` says
+    whether any other value is right too.
+    """
+    return lambda solution: Question(solution, title, difficulty, minutes, hints, accepts, rtol)
+
+
+class Exercise:
+    """An exercise: ``check`` an answer, ask for a ``hint``, look at the ``solution``."""
+
+    def __init__(self, solution, title, difficulty, minutes, hints):
+        if difficulty not in _LEVELS:
+            raise ValueError(f"difficulty is {difficulty!r}; it needs one of {', '.join(_LEVELS)}")
+        self.name = solution.__name__
+        self.id = f"{solution.__module__.split('.')[-2]}.{self.name}"
+        self.title, self.difficulty, self.minutes = title, difficulty, minutes
+        self.task = inspect.cleandoc(solution.__doc__)
+        self.hints = tuple(hints)
+        self.mistakes = []
+        self.answer = solution
+        self._hints_given = 0
+
+    def __repr__(self):
+        return f"{self.title} ({self.difficulty}, {self.minutes} minutes)\n\n{self.task}"
+
+    def check(self, *answer):
+        """Return a :class:`Verdict` on an answer. Never raises; ``bool(verdict)`` is the result."""
+        try:
+            verdict = self._judge(*answer)
+        except KeyboardInterrupt:
+            verdict = Verdict("wrong", f"{self.name}: interrupted before it had finished")
+        except Exception as error:
+            verdict = Verdict(
+                "wrong",
+                f"{self.name}: this answer could not be judged",
+                ("The checker itself stumbled over it. What it met:",),
+                code=f"{type(error).__name__}: {_words(error)}",
+            )
+        if verdict:
+            record(self)
+        return verdict
+
+    def hint(self):
+        """Return the next hint, one step further at each call."""
+        if self._hints_given == len(self.hints):
+            return Text("That was the last hint. solution() shows a tested answer.")
+        self._hints_given += 1
+        return Text(
+            f"Hint {self._hints_given} of {len(self.hints)}: {self.hints[self._hints_given - 1]}"
+        )
+
+    def solution(self):
+        """Return the source of the tested solution."""
+        return Text(self.source)
+
+    @cached_property
+    def source(self):
+        """The solution as the reader would write it: no decorator, no docstring."""
+        lines = textwrap.dedent(inspect.getsource(self.answer)).splitlines()
+        function = ast.parse("\n".join(lines)).body[0]
+        docstring = function.body[0]
+        body = lines[function.lineno - 1 : docstring.lineno - 1] + lines[docstring.end_lineno :]
+        return "\n".join(body)
+
+    def _known(self, mistake, *, exactly=True, case=None):
+        where = "" if exactly else f" On the case “{case.name}” your answer is what that gives."
+        return Verdict(
+            "wrong",
+            f"{self.name}: {mistake.name}",
+            (mistake.hint + where,),
+            mistake=mistake.name,
+        )
+
+    def _unwritten(self, why=""):
+        return Verdict("unwritten", f"{self.name}: not written yet", (why,) if why else ())
+
+
+class FunctionExercise(Exercise):
+    """An exercise that is answered with a function."""
+
+    def __init__(self, solution, title, difficulty, minutes, hints, cases):
+        super().__init__(solution, title, difficulty, minutes, hints)
+        self._make_cases = cases
+
+    @cached_property
+    def cases(self):
+        """The calls that an answer is tried on."""
+        return self._make_cases()
+
+    def mistake(self, name, hint):
+        """Register the decorated wrong program as a known mistake."""
+
+        def register(program):
+            self.mistakes.append(Mistake(name, hint, program))
+            return program
+
+        return register
+
+    def _judge(self, answer=None, *rest):
+        if answer is None or answer is ...:
+            return self._unwritten()
+        if rest or not callable(answer):
+            found = "several things" if rest else f"an object of type {_kind(answer)}"
+            return Verdict(
+                "wrong",
+                f"{self.name}: check needs the function itself",
+                (f"It got {found}. Write check(my_function), without calling it.",),
+            )
+        misfit = self._misfit(answer)
+        if misfit is not None:
+            return misfit
+
+        outcomes = [_run(answer, case) for case in self.cases]
+        if isinstance(outcomes[0].error, NotImplementedError) or outcomes[0].value is ...:
+            return self._unwritten()
+        if outcomes[0].value is None and outcomes[0].error is None:
+            return self._unwritten("It returned None. If you have written it, is there a return?")
+
+        verdict = self._compare(outcomes)
+        printed = outcomes[0].printed.strip()
+        if printed:
+            verdict = _with_printed(verdict, printed)
+        return verdict
+
+    def _compare(self, outcomes):
+        right = [_run(self.answer, case) for case in self.cases]
+        agrees = [
+            _agree(got, want, case.rtol)
+            for got, want, case in zip(outcomes, right, self.cases, strict=True)
+        ]
+        if all(agrees):
+            return Verdict("passed", f"{self.name}: passed all {len(self.cases)} cases")
+        first = agrees.index(False)
+        case, got, want = self.cases[first], outcomes[first], right[first]
+
+        candidates = []
+        for mistake in self.mistakes:
+            same = [
+                _agree(mine, _run(mistake.answer, case), case.rtol)
+                for mine, case in zip(outcomes, self.cases, strict=True)
+            ]
+            if all(same):
+                return self._known(mistake)
+            if same[first] and got.error is None:
+                candidates.append((sum(same), mistake))
+
+        if got.error is not None:
+            return Verdict(
+                "wrong",
+                f"{self.name}: your function raises {type(got.error).__name__}",
+                (f"On the case “{case.name}”, {_shapes(case)}:",),
+                code=_own_traceback(got.error),
+            )
+        problem = self._problem(got.value, want.value, case)
+        if problem is not None and problem.got is None:
+            return problem
+        most = max((count for count, _ in candidates), default=0)
+        best = [mistake for count, mistake in candidates if count == most]
+        if len(best) == 1:
+            return self._known(best[0], exactly=False, case=case)
+        if problem is not None:
+            return problem
+        names = list(inspect.signature(self.answer).parameters)
+        changed = [names[key] if isinstance(key, int) else key for key in got.mutated]
+        return Verdict(
+            "wrong",
+            f"{self.name}: the answer is right, but it changes {' and '.join(changed)}",
+            ("The caller's array must be left as it was: work on a copy, avoid += and out=.",),
+        )
+
+    def _problem(self, got, want, case):
+        """Return what is wrong with a value, None when it equals the right one."""
+        if isinstance(want, tuple):
+            if not isinstance(got, tuple) or len(got) != len(want):
+                found = f"{len(got)} values" if isinstance(got, tuple) else type(got).__name__
+                return self._reject(case, f"It returned {found}; it needs a tuple of {len(want)}.")
+            for number, pair in enumerate(zip(got, want, strict=True)):
+                problem = self._problem(*pair, case)
+                if problem is not None:
+                    first = f"In value {number} of the tuple: {problem.lines[0]}"
+                    return Verdict(
+                        "wrong", problem.headline, (first,), got=problem.got, want=problem.want
+                    )
+            return None
+        if _is_number(want):
+            if not _is_number(got):
+                return self._reject(case, f"It returned the type {_kind(got)}; it needs a number.")
+            got, want = np.asarray(got, dtype=float), np.asarray(want, dtype=float)
+        elif type(got) is not np.ndarray:
+            return self._reject(
+                case,
+                f"It returned the type {_kind(got)}; it needs a NumPy array of shape {want.shape}.",
+            )
+        elif got.shape != want.shape:
+            return self._reject(
+                case, f"It returned the shape {got.shape}; it needs {want.shape}. {_shapes(case)}."
+            )
+        elif got.dtype != want.dtype:
+            return self._reject(
+                case, f"It returned the dtype {got.dtype}; it needs {want.dtype}, as the input."
+            )
+        if close(got, want, case.rtol).all():
+            return None
+        lines = [f"On the case “{case.name}”, {_shapes(case)}, the numbers differ."]
+        if not np.isfinite(got).all():
+            lines.append("Yours are not all finite: look for an overflow or a 0/0.")
+        unchanged = [
+            name
+            for name, value in self._arguments(case).items()
+            if isinstance(value, np.ndarray) and np.array_equal(value, got)
+        ]
+        if unchanged:
+            lines.append(f"Your function returns its argument {unchanged[0]} as it came.")
+        return Verdict("wrong", f"{self.name}: not right yet", tuple(lines), got=got, want=want)
+
+    def _reject(self, case, line):
+        return Verdict(
+            "wrong", f"{self.name}: not right yet", (f"On the case “{case.name}”: {line}",)
+        )
+
+    def _arguments(self, case):
+        return inspect.signature(self.answer).bind(*case.args, **case.kwargs).arguments
+
+    def _misfit(self, answer):
+        """Return a verdict when the function cannot be called as the exercise calls it."""
+        try:
+            signature = inspect.signature(answer)
+        except (TypeError, ValueError):
+            return None
+        case = self.cases[0]
+        for case in self.cases:
+            try:
+                signature.bind(*case.args, **case.kwargs)
+            except TypeError:
+                wanted = inspect.signature(self.answer)
+                return Verdict(
+                    "wrong",
+                    f"{self.name}: the function takes other arguments",
+                    (f"Yours takes {signature}; it needs {wanted}.",),
+                )
+        return None
+
+
+class Question(Exercise):
+    """An exercise that is answered with a value."""
+
+    def __init__(self, solution, title, difficulty, minutes, hints, accepts, rtol):
+        super().__init__(solution, title, difficulty, minutes, hints)
+        self._accepts = accepts or (lambda answer: _equal(answer, self.answer(), rtol))
+        self._rtol = rtol
+
+    def mistake(self, name, hint, example):
+        """Register a wrong answer; the decorated function, if any, recognises others like it."""
+        mistake = Mistake(name, hint, example, lambda answer: _equal(answer, example, self._rtol))
+        self.mistakes.append(mistake)
+
+        def register(recognises):
+            self.mistakes[self.mistakes.index(mistake)] = Mistake(name, hint, example, recognises)
+            return recognises
+
+        return register
+
+    def _judge(self, *answer):
+        value = answer[0] if len(answer) == 1 else answer
+        value = copy.deepcopy(value)
+        if value is None or value is ... or value == ():
+            return self._unwritten()
+        if isinstance(value, (tuple, list)) and any(part is ... or part is None for part in value):
+            return self._unwritten("A part of the answer is still open.")
+        with _quiet():
+            if _holds(self._accepts, value):
+                return Verdict("passed", f"{self.name}: passed")
+            for mistake in self.mistakes:
+                if _holds(mistake.recognises, value):
+                    return self._known(mistake)
+        return Verdict("wrong", f"{self.name}: not right yet", ("hint() gives one more step.",))
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    value: object = None
+    error: BaseException | None = None
+    mutated: tuple = ()
+    printed: str = ""
+
+
+def _run(program, case):
+    """Call a program on fresh copies of a case's arguments and note all that can be observed."""
+    args, kwargs = copy.deepcopy((case.args, case.kwargs))
+    value = error = None
+    printed = io.StringIO()
+    with _quiet(), contextlib.redirect_stdout(printed):
+        try:
+            value = program(*args, **kwargs)
+        except (Exception, SystemExit) as raised:
+            error = raised
+    if isinstance(value, (np.ndarray, tuple, list)):
+        value = copy.deepcopy(value)  # a program may hand out the same buffer twice
+    before = [*enumerate(case.args), *case.kwargs.items()]
+    after = [*args, *kwargs.values()]
+    mutated = tuple(
+        key for (key, old), new in zip(before, after, strict=True) if not _equal(new, old, 0)
+    )
+    return _Outcome(value, error, mutated, printed.getvalue())
+
+
+@contextlib.contextmanager
+def _quiet():
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _holds(predicate, value):
+    """Return whether the predicate holds; on a value that it can't read it does not."""
+    try:
+        return bool(predicate(value))
+    except Exception:
+        return False
+
+
+def _agree(one, other, rtol):
+    """Return whether two runs are alike: value, dtype, shape, kind of error, mutations."""
+    if one.mutated != other.mutated or type(one.error) is not type(other.error):
+        return False
+    return one.error is not None or _equal(one.value, other.value, rtol)
+
+
+def _equal(got, want, rtol):
+    if isinstance(want, tuple):
+        return (
+            isinstance(got, (tuple, list))
+            and len(got) == len(want)
+            and all(_equal(a, b, rtol) for a, b in zip(got, want, strict=True))
+        )
+    if isinstance(want, np.ndarray) and want.ndim:
+        return (
+            type(got) is np.ndarray
+            and got.shape == want.shape
+            and got.dtype == want.dtype
+            and bool(close(got, want, rtol).all())
+        )
+    if _is_number(want):
+        return _is_number(got) and bool(close(np.asarray(got), np.asarray(float(want)), rtol))
+    return type(got) is type(want) and bool(got == want)
+
+
+def _is_number(value):
+    if isinstance(value, np.ndarray):
+        return value.ndim == 0 and np.issubdtype(value.dtype, np.number)
+    return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+
+
+def _kind(value):
+    module = type(value).__module__.split(".")[0]
+    name = type(value).__name__
+    return name if module in ("builtins", "numpy") else f"{module}.{name}"
+
+
+def _shapes(case):
+    arrays = [a for a in (*case.args, *case.kwargs.values()) if isinstance(a, np.ndarray)]
+    return (
+        "inputs of shape " + ", ".join(str(a.shape) for a in arrays)
+        if arrays
+        else ("called with " + ", ".join(map(repr, (*case.args, *case.kwargs.values()))))
+    )
+
+
+def _own_traceback(error):
+    """Return the reader's own lines of a traceback and the error, none of the checker's."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
+    own = [f for f in frames if f.filename == frames[0].filename] if frames else []
+    lines = [f"line {f.lineno}, in {f.name}\n    {f.line}" for f in own]
+    return "\n".join([*lines, f"{type(error).__name__}: {_words(error)}"])
+
+
+def _words(error):
+    try:
+        return str(error)
+    except Exception:
+        return "(its message can't be shown)"
+
+
+def _with_printed(verdict, printed):
+    lines = printed.splitlines()
+    shown = "\n".join(lines[:10] + ["…"] * (len(lines) > 10))
+    code = "\n".join(filter(None, [verdict.code, f"printed in the first case:\n{shown}"]))
+    return Verdict(
+        verdict.status, verdict.headline, verdict.lines, verdict.mistake, code,
+        verdict.got, verdict.want,
+    )  # fmt: skip

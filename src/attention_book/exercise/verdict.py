@@ -1,0 +1,123 @@
+"""What a check answers: a verdict with a text form, an HTML form and a truth value."""
+
+import html
+from dataclasses import dataclass, field
+
+import numpy as np
+
+_MARKS = {"passed": "✓", "unwritten": "○", "wrong": "✗"}
+_LARGEST = 8  # rows and columns of a matrix that are shown
+
+
+class Text(str):
+    """A string that a notebook shows as it reads, without quotes."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to ``check``: true only when the exercise is passed.
+
+    ``status`` is "passed", "unwritten" or "wrong"; ``mistake`` the name of the known mistake
+    that was recognised, if any; ``code`` text to show as it is, such as the reader's own
+    traceback; ``got`` and ``want`` two arrays to show side by side.
+    """
+
+    status: str
+    headline: str
+    lines: tuple = ()
+    mistake: str | None = None
+    code: str = ""
+    got: np.ndarray | None = field(default=None, repr=False)
+    want: np.ndarray | None = field(default=None, repr=False)
+
+    def __bool__(self):
+        return self.status == "passed"
+
+    def __str__(self):
+        parts = [f"{_MARKS[self.status]} {self.headline}", *self.lines]
+        if self.code:
+            parts.append("\n".join("    " + line for line in self.code.splitlines()))
+        if self.got is not None:
+            got, want, where = _window(self.got, self.want)
+            parts.append(f"{where}yours:\n{_numbers(got, want)}\nright:\n{_numbers(want, got)}")
+        return "\n".join(parts)
+
+    __repr__ = __str__
+
+    def _repr_html_(self):
+        parts = [f"<p><strong>{_MARKS[self.status]} {html.escape(self.headline)}</strong></p>"]
+        parts += [f"<p>{html.escape(line)}</p>" for line in self.lines]
+        if self.code:
+            parts.append(f"<pre>{html.escape(self.code)}</pre>")
+        if self.got is not None:
+            got, want, where = _window(self.got, self.want)
+            parts.append(
+                f"<p>{html.escape(where)}differing entries are outlined</p>"
+                '<div style="display:flex;flex-wrap:wrap;gap:1.5em">'
+                f"{_table('yours', got, want)}{_table('right', want, got)}</div>"
+            )
+        return (
+            '<div class="verdict" style="border-left:4px solid;padding:0.2em 1em">'
+            + "".join(parts)
+            + "</div>"
+        )
+
+
+def close(got, want, rtol):
+    """Return elementwise whether two arrays of one shape agree; NaN agrees with NaN."""
+    tiny = np.finfo(want.dtype).tiny if np.issubdtype(want.dtype, np.floating) else 0
+    with np.errstate(all="ignore"):
+        return np.isclose(got, want, rtol=rtol, atol=max(rtol * 1e-6, tiny), equal_nan=True)
+
+
+def _window(got, want):
+    """Return the two matrices around the first difference, and the words that say where."""
+    got, want = np.atleast_2d(got), np.atleast_2d(want)
+    index = tuple(np.argwhere(~close(got, want, 1e-9))[0]) if got.size else (0, 0)
+    where = ""
+    if got.ndim > 2:
+        where = f"at [{', '.join(str(i) for i in index[:-2])}], "
+        got, want = got[index[:-2]], want[index[:-2]]
+    rows, columns = (slice(start := max(0, i - _LARGEST + 1), start + _LARGEST) for i in index[-2:])
+    if got.shape[0] > _LARGEST or got.shape[1] > _LARGEST:
+        where += f"from row {rows.start}, column {columns.start}, "
+    return got[rows, columns], want[rows, columns], where
+
+
+def _format(value, other):
+    """Write a number with as many digits as it takes to see that it differs."""
+    for digits in (4, 8, 17):
+        text = f"{value:.{digits}g}"
+        if text != f"{other:.{digits}g}" or value == other:
+            return text
+    return text
+
+
+def _numbers(values, others):
+    cells = [
+        [_format(a, b) for a, b in zip(*rows, strict=True)]
+        for rows in zip(values, others, strict=True)
+    ]
+    width = max((len(cell) for row in cells for cell in row), default=0)
+    return "\n".join("    " + "  ".join(cell.rjust(width) for cell in row) for row in cells)
+
+
+def _table(name, values, others):
+    """Return an HTML table whose cells are shaded by size; differing cells are outlined."""
+    finite = np.abs(values[np.isfinite(values)]).astype(float)
+    largest = finite.max(initial=0) or 1
+    rows = []
+    for row, other_row, agrees in zip(values, others, close(values, others, 1e-9), strict=True):
+        cells = []
+        for value, other, same in zip(row, other_row, agrees, strict=True):
+            shade = 0.45 * abs(float(value)) / largest if np.isfinite(value) else 0
+            outline = "" if same else "outline:2px solid;font-weight:bold;"
+            cells.append(
+                f'<td style="{outline}background:rgba(47,120,189,{shade:.2f})">'
+                f"{_format(value, other)}</td>"
+            )
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    return f"<table><caption>{name}</caption><tbody>{''.join(rows)}</tbody></table>"

@@ -1,0 +1,67 @@
+"""Scaled dot-product attention in PyTorch: differentiable, batched, fused where it can be."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from attention_book.shapes import check_mask, check_qkv
+
+
+def attention(q, k, v, *, mask=None, return_weights=False):
+    r"""Answer each query with the average of the values, weighted by how its key matches.
+
+    Without ``return_weights`` this is PyTorch's fused kernel, which never stores the (L, S)
+    matrix of weights. Asking for the weights computes them, in L times S memory.
+
+    Shapes:
+        q: (..., L, d_k), k: (..., S, d_k), v: (..., S, d_v)
+        mask: boolean tensor or NumPy array, broadcastable to (..., L, S); True = may attend
+        returns: output (..., L, d_v), and with ``return_weights`` also the weights (..., L, S),
+        both in the dtype of q. A query that may attend to nothing gets zeros, and so do the
+        gradients through it.
+
+    Raises:
+        TypeError: the dtypes differ or are not floating point, or ``mask`` is not boolean.
+        ValueError: the shapes do not fit; the message names the argument.
+
+    Source:
+        A. Vaswani et al., "Attention Is All You Need", 2017, equation 1. Departures: the mask
+        is boolean instead of minus infinity, and an empty row gives zeros.
+    """
+    check_qkv(q, k, v, mask, kind=torch.Tensor)
+    if mask is not None:
+        mask = torch.as_tensor(mask, device=q.device)  # also takes the book's NumPy masks
+    leading = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
+    q, k, v = (x.expand(*leading, *x.shape[-2:]) for x in (q, k, v))
+    if not return_weights:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+    dtype = torch.promote_types(q.dtype, torch.float32)
+    scores = q.to(dtype) @ k.to(dtype).transpose(-1, -2) / math.sqrt(q.shape[-1])
+    weights = masked_softmax(scores, mask)
+    return (weights @ v.to(dtype)).to(q.dtype), weights.to(q.dtype)
+
+
+def masked_softmax(scores, mask=None):
+    """Return the softmax over the last axis, 0 where masked and on a row that sees nothing.
+
+    Shapes:
+        scores: (..., L, S)
+        mask: boolean tensor, broadcastable to ``scores``; True = may attend
+        returns: (..., L, S), with finite gradients also through an empty row
+
+    Raises:
+        TypeError: ``mask`` is not boolean.
+        ValueError: ``mask`` does not broadcast to the shape of ``scores``.
+
+    Source:
+        A. Vaswani et al., "Attention Is All You Need", 2017, section 3.2.3. Departure: the
+        empty row, 0/0 in the formula, is all zeros here.
+    """
+    if mask is None:
+        return torch.softmax(scores, dim=-1)
+    check_mask(mask, scores.shape)
+    empty = ~mask.any(dim=-1, keepdim=True)
+    scores = scores.masked_fill(~mask & ~empty, -torch.inf)
+    return torch.softmax(scores, dim=-1).masked_fill(~mask, 0)

@@ -1,0 +1,73 @@
+"""What attention needs of its inputs, said once, for NumPy arrays and PyTorch tensors alike."""
+
+from numpy import broadcast_shapes
+
+
+def check_qkv(q, k, v, mask, *, kind):
+    """Raise an error that names the argument unless q, k, v and mask fit together.
+
+    Shapes:
+        q: (..., L, d_k)
+        k: (..., S, d_k)
+        v: (..., S, d_v)
+        mask: boolean, broadcastable to (..., L, S), or None
+        kind: the class that q, k and v must have, ``numpy.ndarray`` or ``torch.Tensor``
+        The leading dimensions of q, k and v must broadcast against each other.
+
+    Raises:
+        TypeError: an argument is not of that class, the dtypes differ or are not floating point,
+            or the mask is not boolean.
+        ValueError: the shapes do not fit; the message gives the shape found and needed.
+    """
+    for name, array in (("q", q), ("k", k), ("v", v)):
+        if not isinstance(array, kind):
+            raise TypeError(f"{name} is a {type(array).__name__}; it needs a {kind.__name__}")
+        if "float" not in str(array.dtype):
+            raise TypeError(f"{name} has dtype {array.dtype}; it needs a floating-point dtype")
+        if array.dtype != q.dtype:
+            raise TypeError(f"{name} has dtype {array.dtype}; it must equal that of q, {q.dtype}")
+        if array.ndim < 2:
+            raise ValueError(
+                f"{name} has shape {tuple(array.shape)}; it needs at least two dimensions, "
+                "(..., positions, features)"
+            )
+    if q.shape[-1] != k.shape[-1]:
+        raise ValueError(
+            f"k has shape {tuple(k.shape)}; its last dimension must equal that of q, {q.shape[-1]}"
+        )
+    if q.shape[-1] == 0:
+        raise ValueError(f"q has shape {tuple(q.shape)}; it needs at least one feature")
+    if v.shape[-2] != k.shape[-2]:
+        raise ValueError(
+            f"v has shape {tuple(v.shape)}; it needs one value for each of the "
+            f"{k.shape[-2]} keys, (..., {k.shape[-2]}, d_v)"
+        )
+    try:
+        leading = broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
+    except ValueError:
+        raise ValueError(
+            "the leading dimensions of q, k, v must broadcast: "
+            f"q has {tuple(q.shape)}, k {tuple(k.shape)}, v {tuple(v.shape)}"
+        ) from None
+    if mask is not None:
+        check_mask(mask, (*leading, q.shape[-2], k.shape[-2]))
+
+
+def check_mask(mask, shape):
+    """Raise unless ``mask`` is boolean and broadcasts to ``shape`` = (..., L, S).
+
+    Raises:
+        TypeError: ``mask`` is not a boolean array or tensor.
+        ValueError: ``mask`` does not broadcast to ``shape``.
+    """
+    if str(getattr(mask, "dtype", None)) not in ("bool", "torch.bool"):
+        found = getattr(mask, "dtype", type(mask).__name__)
+        raise TypeError(f"mask has dtype {found}; it needs bool, True = may attend")
+    try:
+        fits = broadcast_shapes(mask.shape, shape) == tuple(shape)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"mask has shape {tuple(mask.shape)}; it must broadcast to (..., L, S) = {tuple(shape)}"
+        )

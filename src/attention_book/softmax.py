@@ -1,0 +1,46 @@
+"""The softmax over the keys, in NumPy: stable, masked, and defined on an empty row."""
+
+import numpy as np
+
+
+def softmax(scores, *, mask=None, axis=-1):
+    r"""Return :math:`\exp(s_j) / \sum_{j'} \exp(s_{j'})` along one axis.
+
+    The largest allowed score is subtracted first. That changes nothing in exact arithmetic
+    (the factor cancels) and keeps every exponent at or below zero, so nothing overflows and
+    the sum is at least one.
+
+    Shapes:
+        scores: any shape; ``axis`` runs over the keys.
+        mask: boolean, broadcastable to ``scores``; True = may attend.
+        returns: the shape and dtype of ``scores``. Entries are non-negative, sum to 1 along
+        ``axis``, and are exactly 0 where masked. Where nothing is allowed, all are 0.
+
+    Raises:
+        TypeError: ``scores`` is not floating point, or ``mask`` is not boolean.
+        ValueError: ``mask`` does not broadcast to the shape of ``scores``.
+
+    Source:
+        J. S. Bridle, "Probabilistic interpretation of feedforward classification network
+        outputs", 1990 (the name). Departure: the empty row, which the formula leaves as 0/0,
+        is all zeros here.
+    """
+    scores = np.asarray(scores)
+    if not np.issubdtype(scores.dtype, np.floating):
+        raise TypeError(f"scores has dtype {scores.dtype}; it needs a floating-point dtype")
+    if mask is not None:
+        mask = np.asarray(mask)
+        if mask.dtype != bool:
+            raise TypeError(f"mask has dtype {mask.dtype}; it needs bool, True = may attend")
+        try:
+            scores = np.where(np.broadcast_to(mask, scores.shape), scores, -np.inf)
+        except ValueError:
+            raise ValueError(
+                f"mask has shape {mask.shape}; it must broadcast to the scores, {scores.shape}"
+            ) from None
+
+    peak = scores.max(axis=axis, keepdims=True, initial=-np.inf)
+    peak = np.where(np.isneginf(peak), 0, peak)  # an empty row has no peak
+    exponentials = np.exp(scores - peak)
+    total = exponentials.sum(axis=axis, keepdims=True)
+    return exponentials / np.where(total == 0, 1, total)
