@@ -7,6 +7,7 @@ one for dark pages. In a notebook, end the cell with the figure.
 import base64
 import io
 import itertools
+import textwrap
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -136,12 +137,18 @@ def axes(width=5.5, height=3.2, *, columns=1, title=None, xlabel=None, ylabel=No
         for text in (ax.xaxis.label, ax.yaxis.label, ax.title):
             text.set_color(INK)
             text.set_fontsize(11)
+    title = _wrapped(title or "", width)
     if columns == 1:
-        grid[0].set(title=title or "", xlabel=xlabel or "", ylabel=ylabel or "")
+        grid[0].set(title=title, xlabel=xlabel or "", ylabel=ylabel or "")
         return figure, grid[0]
     if title:
         figure.suptitle(title, color=INK, fontsize=11)
     return figure, grid
+
+
+def _wrapped(title, width):
+    """Break a title into lines that fit a figure of ``width`` inches."""
+    return textwrap.fill(title, max(12, int(11 * (width - 0.6))))
 
 
 def matrix(values, *, title, rows=None, columns=None, digits=2, limit=None, ylabel="query"):
@@ -164,7 +171,8 @@ def matrix(values, *, title, rows=None, columns=None, digits=2, limit=None, ylab
     for name, labels, size in (("rows", rows, L), ("columns", columns, S)):
         if labels is not None and len(labels) != size:
             raise ValueError(f"{name} has {len(labels)} labels; it needs {size}")
-    figure, grid = axes(min(6.2, 0.62 * S * len(panels) + 1.2), 0.45 * L + 1.1, columns=len(panels))
+    width = min(6.2, max(3.4, 0.62 * S * len(panels) + 1.2))
+    figure, grid = axes(width, 0.45 * L + 1.3, columns=len(panels))
     for ax, panel, heading in zip(np.atleast_1d(grid), panels, titles, strict=True):
         ax.pcolormesh(panel, cmap=WEIGHTS, vmin=0, vmax=limit or 1, edgecolors=GRID, linewidth=0.8)
         for i, j in itertools.product(range(L), range(S)):
@@ -179,7 +187,7 @@ def matrix(values, *, title, rows=None, columns=None, digits=2, limit=None, ylab
         ax.invert_yaxis()
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
-        ax.set(title=heading, xlabel="key", ylabel=ylabel)
+        ax.set(title=_wrapped(heading, width / len(panels)), xlabel="key", ylabel=ylabel)
     return figure
 
 
@@ -216,8 +224,9 @@ def images(rows, *, title, labels=None, vmax=1.0):
     Shapes:
         rows: {row label: (N, height, width)}; labels: N column labels
     """
-    n = len(next(iter(rows.values())))
-    figure = BookFigure(figsize=(min(6.2, 0.75 * n + 1.3), 0.78 * len(rows) + 0.6))
+    n, height, width = np.shape(next(iter(rows.values())))
+    size = min(6.2, 0.75 * n + 1.3), 0.72 * height / width * len(rows) + 0.7
+    figure = BookFigure(figsize=size)
     FigureCanvasAgg(figure)
     figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02)
     grid = figure.subplots(len(rows), n, squeeze=False)
@@ -232,7 +241,7 @@ def images(rows, *, title, labels=None, vmax=1.0):
         )  # fmt: skip
     for ax, label in zip(grid[0], labels or [], strict=False):
         ax.set_title(label, color=INK, fontsize=10)
-    figure.suptitle(title, color=INK, fontsize=11)
+    figure.suptitle(_wrapped(title, size[0]), color=INK, fontsize=11)
     return figure
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from attention_book.shapes import check_mask
+
 
 def softmax(scores, *, mask=None, axis=-1):
     r"""Return :math:`\exp(s_j) / \sum_{j'} \exp(s_{j'})` along one axis.
@@ -30,15 +32,8 @@ def softmax(scores, *, mask=None, axis=-1):
         raise TypeError(f"scores has dtype {scores.dtype}; it needs a floating-point dtype")
     if mask is not None:
         mask = np.asarray(mask)
-        if mask.dtype != bool:
-            raise TypeError(f"mask has dtype {mask.dtype}; it needs bool, True = may attend")
-        try:
-            scores = np.where(np.broadcast_to(mask, scores.shape), scores, -np.inf)
-        except ValueError:
-            raise ValueError(
-                f"mask has shape {mask.shape}; it must broadcast to the scores, {scores.shape}"
-            ) from None
-
+        check_mask(mask, scores.shape)
+        scores = np.where(mask, scores, -np.inf)
     peak = scores.max(axis=axis, keepdims=True, initial=-np.inf)
     peak = np.where(np.isneginf(peak), 0, peak)  # an empty row has no peak
     exponentials = np.exp(scores - peak)

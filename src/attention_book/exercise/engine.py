@@ -1,18 +1,18 @@
 """The two kinds of exercise, and how an answer is judged."""
 
-import ast
 import contextlib
 import copy
 import inspect
 import io
 import numbers
-import textwrap
 import traceback
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+
+from attention_book.source import source_of
 
 from .progress import record
 from .verdict import Text, Verdict, close
@@ -104,16 +104,12 @@ class Exercise:
 
     def solution(self):
         """Return the source of the tested solution."""
-        return Text(self.source)
+        return self.source
 
     @cached_property
     def source(self):
-        """The solution as the reader would write it: no decorator, no docstring."""
-        lines = textwrap.dedent(inspect.getsource(self.answer)).splitlines()
-        function = ast.parse("\n".join(lines)).body[0]
-        docstring = function.body[0]
-        body = lines[function.lineno - 1 : docstring.lineno - 1] + lines[docstring.end_lineno :]
-        return "\n".join(body)
+        """The solution as the reader would write it."""
+        return source_of(self.answer)
 
     def _known(self, mistake, *, exactly=True, case=None):
         where = "" if exactly else f" On the case “{case.name}” your answer is what that gives."

@@ -1,0 +1,47 @@
+# Python 3.11 or newer and make are all that has to be there; the rest is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_NUM_THREADS := 1
+export MPLBACKEND := agg
+
+.PHONY: book test check format notebooks serve lab bench clean
+
+book: .venv/installed ## build the HTML book
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@echo "Open $(CURDIR)/_build/html/index.html"
+
+test: .venv/installed ## unit tests, contracts, exercises, and every notebook against its stored outputs
+	ATTENTION_BOOK_PROGRESS=$$(mktemp -u) $(BIN)/python -m pytest tests chapters --nbval --nbval-current-env --nbval-cell-timeout=120 -n 2 --dist loadscope
+
+check: .venv/installed ## style of the code, spelling of the prose
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+
+format: .venv/installed ## put the code into the style that check wants
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+notebooks: .venv/installed ## execute all chapters in place, keep text outputs, drop pictures
+	$(BIN)/python tools/notebooks.py
+
+serve: book ## build, then show the book on http://127.0.0.1:8000
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+lab: .venv/installed ## open the chapters in JupyterLab, installed on first use
+	$(BIN)/python -c "import jupyterlab" 2>/dev/null || $(BIN)/pip install "jupyterlab>=4.4,<5"
+	$(BIN)/jupyter lab chapters
+
+bench: .venv/installed ## what each variant costs, measured side by side
+	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+clean: ## remove everything that was built, and the environment
+	rm -rf .venv _build
+
+.venv/installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"The book needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Name another with: make PYTHON=python3.11")'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "This Python cannot make environments. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	@echo "Installing what the book needs into .venv: about a minute, 1.3 GB"
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements.txt
+	@touch $@

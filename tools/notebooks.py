@@ -1,0 +1,43 @@
+"""Execute chapters in place and keep what git should hold: counts and text, no pictures.
+
+Usage: python tools/notebooks.py [NOTEBOOK ...]      (all chapters when none is named)
+"""
+
+import sys
+from pathlib import Path
+
+import nbformat
+from execution import NotebookFailed, execute
+
+ROOT = Path(__file__).resolve().parents[1]
+_TRANSIENT = ("execution", "ExecuteTime")
+
+
+def strip(notebook):
+    """Drop pictures and times from an executed notebook, in place, and return it."""
+    for cell in notebook.cells:
+        for key in _TRANSIENT:
+            cell.metadata.pop(key, None)
+        for output in cell.get("outputs", []):
+            if "data" in output:
+                kinds = output.data.keys()
+                output.data = {kind: output.data[kind] for kind in kinds if "image/" not in kind}
+                output.metadata = {}
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    return notebook
+
+
+def main(names):
+    paths = [Path(name).resolve() for name in names] or sorted(ROOT.glob("chapters/**/*.ipynb"))
+    try:
+        for path, notebook, _ in execute(paths):
+            nbformat.write(strip(notebook), path)
+    except NotebookFailed as failure:
+        sys.exit(str(failure))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
