@@ -130,13 +130,7 @@ def axes(width=5.5, height=3.2, *, columns=1, title=None, xlabel=None, ylabel=No
     FigureCanvasAgg(figure)
     grid = figure.subplots(1, columns, squeeze=False, width_ratios=ratios)[0]
     for ax in grid:
-        ax.set_facecolor("none")
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.spines[["left", "bottom"]].set_color(MUTED)
-        ax.tick_params(colors=INK, labelsize=10)
-        for text in (ax.xaxis.label, ax.yaxis.label, ax.title):
-            text.set_color(INK)
-            text.set_fontsize(11)
+        _dress(ax)
     title = _wrapped(title or "", width)
     if columns == 1:
         grid[0].set(title=title, xlabel=xlabel or "", ylabel=ylabel or "")
@@ -144,6 +138,17 @@ def axes(width=5.5, height=3.2, *, columns=1, title=None, xlabel=None, ylabel=No
     if title:
         figure.suptitle(title, color=INK, fontsize=11)
     return figure, grid
+
+
+def _dress(ax):
+    """Give axes the book's colours and sizes."""
+    ax.set_facecolor("none")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(MUTED)
+    ax.tick_params(colors=INK, labelsize=10)
+    for text in (ax.xaxis.label, ax.yaxis.label, ax.title):
+        text.set_color(INK)
+        text.set_fontsize(11)
 
 
 def _wrapped(title, width):
@@ -168,12 +173,21 @@ def matrix(values, *, title, rows=None, columns=None, digits=2, limit=None, ylab
         raise ValueError(f"values has shape {values.shape}; it needs (L, S) or (N, L, S)")
     panels, titles = (values[None], [title]) if values.ndim == 2 else (values, list(title))
     L, S = panels.shape[1:]
+    if len(panels) != len(titles):
+        raise ValueError(f"title has {len(titles)} entries; it needs {len(panels)}, one a matrix")
     for name, labels, size in (("rows", rows, L), ("columns", columns, S)):
         if labels is not None and len(labels) != size:
             raise ValueError(f"{name} has {len(labels)} labels; it needs {size}")
-    width = min(6.2, max(3.4, 0.62 * S * len(panels) + 1.2))
-    figure, grid = axes(width, 0.45 * L + 1.3, columns=len(panels))
-    for ax, panel, heading in zip(np.atleast_1d(grid), panels, titles, strict=True):
+    columns_of_panels = min(len(panels), max(1, int(6.2 // (0.5 * S + 0.9))))
+    rows_of_panels = -(-len(panels) // columns_of_panels)
+    width = min(6.2, max(3.4, (0.62 * S + 0.9) * columns_of_panels))
+    figure = BookFigure(figsize=(width, (0.45 * L + 1.1) * rows_of_panels), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(rows_of_panels, columns_of_panels, squeeze=False).ravel()
+    for ax in grid[len(panels) :]:
+        ax.remove()
+    for ax, panel, heading in zip(grid, panels, titles, strict=False):
+        _dress(ax)
         ax.pcolormesh(panel, cmap=WEIGHTS, vmin=0, vmax=limit or 1, edgecolors=GRID, linewidth=0.8)
         for i, j in itertools.product(range(L), range(S)):
             strong = panel[i, j] > _CROSSING * (limit or 1)
@@ -187,7 +201,7 @@ def matrix(values, *, title, rows=None, columns=None, digits=2, limit=None, ylab
         ax.invert_yaxis()
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
-        ax.set(title=_wrapped(heading, width / len(panels)), xlabel="key", ylabel=ylabel)
+        ax.set(title=_wrapped(heading, width / columns_of_panels), xlabel="key", ylabel=ylabel)
     return figure
 
 

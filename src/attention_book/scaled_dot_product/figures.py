@@ -1,5 +1,7 @@
 """Figures that only this variant needs."""
 
+import numpy as np
+
 from attention_book.plotting import BLUE, GRID, INK, MUTED, ORANGE, axes
 
 
@@ -22,11 +24,11 @@ def pull(values, weights, output, *, names, title):
         "output", output, textcoords="offset points", xytext=(-12, -4), ha="right",
         color=ORANGE, fontsize=10,
     )  # fmt: skip
-    ax.margins(0.3)
+    low, high = np.min(values, axis=0), np.max(values, axis=0)
+    ax.set(xlim=(low[0] - 1.2, high[0] + 1.2), ylim=(low[1] - 0.7, high[1] + 1.2))
     ax.grid(color=GRID, linewidth=0.6)
     ax.axhline(0, color=MUTED, linewidth=0.8)
     ax.axvline(0, color=MUTED, linewidth=0.8)
-    ax.set_aspect("equal", adjustable="datalim")
     return figure
 
 

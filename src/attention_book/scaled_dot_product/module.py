@@ -12,7 +12,8 @@ def attention(q, k, v, *, mask=None, return_weights=False):
     r"""Answer each query with the average of the values, weighted by how its key matches.
 
     Without ``return_weights`` this is PyTorch's fused kernel, which never stores the (L, S)
-    matrix of weights. Asking for the weights computes them, in L times S memory.
+    matrix of weights (with more than two leading dimensions, PyTorch itself falls back to storing
+    it). Asking for the weights computes them, in L times S memory.
 
     Shapes:
         q: (..., L, d_k), k: (..., S, d_k), v: (..., S, d_v)
@@ -30,12 +31,14 @@ def attention(q, k, v, *, mask=None, return_weights=False):
         is boolean instead of minus infinity, and an empty row gives zeros.
     """
     check_qkv(q, k, v, mask, kind=torch.Tensor)
-    if mask is not None:
-        mask = torch.as_tensor(mask, device=q.device)  # also takes the book's NumPy masks
     leading = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
     q, k, v = (x.expand(*leading, *x.shape[-2:]) for x in (q, k, v))
+    if mask is not None:  # the book's masks are NumPy arrays
+        mask = torch.as_tensor(mask, device=q.device).expand(*leading, q.shape[-2], k.shape[-2])
     if not return_weights:
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        fill = (None,) * (2 - len(leading))  # the fused kernel wants two leading dimensions
+        output = F.scaled_dot_product_attention(q[fill], k[fill], v[fill], attn_mask=mask)
+        return output.reshape(*leading, *output.shape[-2:])
 
     dtype = torch.promote_types(q.dtype, torch.float32)
     scores = q.to(dtype) @ k.to(dtype).transpose(-1, -2) / math.sqrt(q.shape[-1])
