@@ -1,44 +1,33 @@
-"""What scaled dot-product attention costs: the formula in NumPy beside the fused kernel.
+"""What scaled dot-product attention costs: the formula in NumPy beside PyTorch's kernel.
 
-Run alone, on one thread. Times are the best of three; memory is counted for NumPy only.
+Run alone, on one thread. Memory is in matrices of L × L numbers.
 """
-
-import timeit
-import tracemalloc
 
 import numpy as np
 import torch
 
+from attention_book import cost
 from attention_book.scaled_dot_product import module, reference
-
-
-def peak_megabytes(function):
-    """Return the most memory that NumPy held at once during a call."""
-    tracemalloc.start()
-    function()
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return peak / 2**20
 
 
 def main():
     """Print one line per length."""
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
-    print("     L   reference   MiB at peak      module   ratio of times")
+    print("     L    reference  matrices       module  matrices   ratio of times")
     for L in (256, 512, 1024, 2048, 4096):
         x = rng.standard_normal((L, 64), dtype=np.float32)
         tensor = torch.from_numpy(x)
-        slow, fast = (
-            min(timeit.repeat(run, number=1, repeat=3))
-            for run in (
-                lambda x=x: reference.attention(x, x, x),
-                lambda x=tensor: module.attention(x, x, x),
-            )
+        runs = (
+            (cost.peak_bytes, lambda x=x: reference.attention(x, x, x)),
+            (cost.largest_tensor_bytes, lambda x=tensor: module.attention(x, x, x)),
         )
-        memory = peak_megabytes(lambda x=x: reference.attention(x, x, x))
-        times = f"{1000 * slow:8.1f} ms {memory:13.1f} {1000 * fast:8.1f} ms"
-        print(f"{L:6d} {times} {slow / fast:16.1f}")
+        times = [cost.seconds(run, repeats=3) for _, run in runs]
+        matrices = [measure(run) / (4 * L * L) for measure, run in runs]
+        columns = "".join(
+            f"{1000 * t:10.1f} ms {m:9.2f}" for t, m in zip(times, matrices, strict=True)
+        )
+        print(f"{L:6d}{columns} {times[0] / times[1]:16.1f}")
 
 
 if __name__ == "__main__":

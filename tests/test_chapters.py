@@ -9,7 +9,7 @@ import nbformat
 import pytest
 import yaml
 
-from attention_book.exercise.progress import all_exercises
+from attention_book.exercise.catalogue import all_exercises
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = ROOT / "chapters"

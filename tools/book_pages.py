@@ -10,7 +10,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from attention_book.exercise.progress import all_exercises
+from attention_book.exercise.catalogue import all_exercises
 
 # The part of MathJax that a page loads, out of 24 MB.
 MATHJAX = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")

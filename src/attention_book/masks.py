@@ -11,6 +11,7 @@ array([[1, 1, 1, 0],
 import operator
 
 import numpy as np
+import torch
 
 
 def causal(L, S=None):
@@ -106,6 +107,23 @@ def document(query_ids, key_ids=None):
             f"query_ids, {query_ids.shape[:-1]}"
         )
     return query_ids[..., :, None] == key_ids[..., None, :]
+
+
+def as_tensor(mask, device=None):
+    """Return a mask as a PyTorch tensor, on a device.
+
+    Shapes:
+        mask: a boolean array or tensor of any shape
+        returns: a tensor of the same shape
+
+    Raises:
+        TypeError: ``mask`` is neither an array nor a tensor.
+    """
+    if isinstance(mask, np.ndarray):
+        return torch.from_numpy(mask.copy()).to(device)  # PyTorch can't share every view
+    if isinstance(mask, torch.Tensor):
+        return mask.to(device)
+    raise TypeError(f"mask is a {type(mask).__name__}; it needs a boolean array or tensor")
 
 
 def _offsets(L, S):

@@ -60,9 +60,10 @@ def check_mask(mask, shape):
         TypeError: ``mask`` is not a boolean array or tensor.
         ValueError: ``mask`` does not broadcast to ``shape``.
     """
-    if str(getattr(mask, "dtype", None)) not in ("bool", "torch.bool"):
-        found = getattr(mask, "dtype", type(mask).__name__)
-        raise TypeError(f"mask has dtype {found}; it needs bool, True = may attend")
+    if not hasattr(mask, "dtype"):
+        raise TypeError(f"mask is a {type(mask).__name__}; it needs a boolean array or tensor")
+    if str(mask.dtype) not in ("bool", "torch.bool"):
+        raise TypeError(f"mask has dtype {mask.dtype}; it needs bool, True = may attend")
     try:
         fits = broadcast_shapes(mask.shape, shape) == tuple(shape)
     except ValueError:

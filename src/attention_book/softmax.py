@@ -36,6 +36,7 @@ def softmax(scores, *, mask=None, axis=-1):
         scores = np.where(mask, scores, -np.inf)
     peak = scores.max(axis=axis, keepdims=True, initial=-np.inf)
     peak = np.where(np.isneginf(peak), 0, peak)  # an empty row has no peak
-    exponentials = np.exp(scores - peak)
+    with np.errstate(over="ignore"):  # a difference beyond the dtype is -inf, as it should be
+        exponentials = np.exp(scores - peak)
     total = exponentials.sum(axis=axis, keepdims=True)
     return exponentials / np.where(total == 0, 1, total)

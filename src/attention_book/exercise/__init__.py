@@ -5,7 +5,8 @@ answer), decorated with :func:`function_exercise` or :func:`question`. The mista
 make are small wrong programs registered beside it.
 """
 
+from .catalogue import progress
 from .engine import Case, function_exercise, question
-from .progress import progress, reset_progress
+from .store import reset_progress
 
 __all__ = ["Case", "function_exercise", "progress", "question", "reset_progress"]

@@ -5,16 +5,17 @@ import copy
 import inspect
 import io
 import numbers
+import reprlib
 import traceback
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from attention_book.source import source_of
 
-from .progress import record
+from .store import record
 from .verdict import Text, Verdict, close
 
 _LEVELS = ("easy", "medium", "hard")
@@ -28,6 +29,7 @@ class Case:
     args: tuple
     kwargs: dict = field(default_factory=dict)
     rtol: float = 1e-9
+    atol: float = 0.0  # where right answers cancel to about zero in more than one way
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Exercise:
         if difficulty not in _LEVELS:
             raise ValueError(f"difficulty is {difficulty!r}; it needs one of {', '.join(_LEVELS)}")
         self.name = solution.__name__
-        self.id = f"{solution.__module__.split('.')[-2]}.{self.name}"
+        self.id = ".".join([*solution.__module__.split(".")[-2:-1], self.name])
         self.title, self.difficulty, self.minutes = title, difficulty, minutes
         self.task = inspect.cleandoc(solution.__doc__)
         self.hints = tuple(hints)
@@ -82,7 +84,7 @@ class Exercise:
             verdict = self._judge(*answer)
         except KeyboardInterrupt:
             verdict = Verdict("wrong", f"{self.name}: interrupted before it had finished")
-        except Exception as error:
+        except BaseException as error:
             verdict = Verdict(
                 "wrong",
                 f"{self.name}: this answer could not be judged",
@@ -112,11 +114,13 @@ class Exercise:
         return source_of(self.answer)
 
     def _known(self, mistake, *, exactly=True, case=None):
-        where = "" if exactly else f" On the case “{case.name}” your answer is what that gives."
+        lines = [mistake.hint]
+        if not exactly:
+            lines.append(f"On the case “{case.name}” your answer is what that gives.")
         return Verdict(
             "wrong",
             f"{self.name}: {mistake.name}",
-            (mistake.hint + where,),
+            tuple(lines),
             mistake=mistake.name,
         )
 
@@ -163,9 +167,11 @@ class FunctionExercise(Exercise):
         if isinstance(outcomes[0].error, NotImplementedError) or outcomes[0].value is ...:
             return self._unwritten()
         if outcomes[0].value is None and outcomes[0].error is None:
-            return self._unwritten("It returned None. If you have written it, is there a return?")
-
-        verdict = self._compare(outcomes)
+            verdict = self._unwritten(
+                "It returned None. If you have written it, is there a return?"
+            )
+        else:
+            verdict = self._compare(outcomes)
         printed = outcomes[0].printed.strip()
         if printed:
             verdict = _with_printed(verdict, printed)
@@ -174,24 +180,31 @@ class FunctionExercise(Exercise):
     def _compare(self, outcomes):
         right = [_run(self.answer, case) for case in self.cases]
         agrees = [
-            _agree(got, want, case.rtol)
+            _agree(got, want, case)
             for got, want, case in zip(outcomes, right, self.cases, strict=True)
         ]
         if all(agrees):
             return Verdict("passed", f"{self.name}: passed all {len(self.cases)} cases")
-        first = agrees.index(False)
+        first, wrong = agrees.index(False), agrees.count(False)
         case, got, want = self.cases[first], outcomes[first], right[first]
 
+        # an error of the same type says little: a known mistake must share a wrong value
+        wrong_value = any(
+            mine.error is None and not agreed for mine, agreed in zip(outcomes, agrees, strict=True)
+        )
         candidates = []
         for mistake in self.mistakes:
             same = [
-                _agree(mine, _run(mistake.answer, case), case.rtol)
+                _agree(mine, _run(mistake.answer, case), case)
                 for mine, case in zip(outcomes, self.cases, strict=True)
             ]
-            if all(same):
+            if all(same) and wrong_value:
                 return self._known(mistake)
-            if same[first] and got.error is None:
-                candidates.append((sum(same), mistake))
+            # one coincidence is chance, and a mistake that spoils what is right here is another's
+            shared = sum(same) - sum(agrees)
+            spoils = any(mine and not its for mine, its in zip(agrees, same, strict=True))
+            if same[first] and got.error is None and not spoils and shared >= min(2, wrong):
+                candidates.append((shared, mistake))
 
         if got.error is not None:
             return Verdict(
@@ -207,34 +220,47 @@ class FunctionExercise(Exercise):
         best = [mistake for count, mistake in candidates if count == most]
         if len(best) == 1:
             return self._known(best[0], exactly=False, case=case)
-        if problem is not None:
-            return problem
         names = list(inspect.signature(self.answer).parameters)
-        changed = [names[key] if isinstance(key, int) else key for key in got.mutated]
+        changed = " and ".join(names[key] if isinstance(key, int) else key for key in got.mutated)
+        if problem is not None:
+            also = (f"It also changes {changed}.",) if changed else ()
+            return replace(problem, lines=(*problem.lines, *also))
+        is_right = all(
+            mine.error is None and _equal(mine.value, its.value, case.rtol, case.atol)
+            for mine, its, case in zip(outcomes, right, self.cases, strict=True)
+        )
         return Verdict(
             "wrong",
-            f"{self.name}: the answer is right, but it changes {' and '.join(changed)}",
+            f"{self.name}: "
+            + ("the answer is right, but it" if is_right else "your function")
+            + f" changes {changed}",
             ("The caller's array must be left as it was: work on a copy, avoid += and out=.",),
         )
 
     def _problem(self, got, want, case):
         """Return what is wrong with a value, None when it equals the right one."""
         if isinstance(want, tuple):
-            if not isinstance(got, tuple) or len(got) != len(want):
-                found = f"{len(got)} values" if isinstance(got, tuple) else type(got).__name__
+            if not isinstance(got, (tuple, list)) or len(got) != len(want):
+                several = isinstance(got, (tuple, list))
+                found = f"{len(got)} values" if several else f"the type {_kind(got)}"
                 return self._reject(case, f"It returned {found}; it needs a tuple of {len(want)}.")
             for number, pair in enumerate(zip(got, want, strict=True)):
                 problem = self._problem(*pair, case)
                 if problem is not None:
                     first = f"In value {number} of the tuple: {problem.lines[0]}"
-                    return Verdict(
-                        "wrong", problem.headline, (first,), got=problem.got, want=problem.want
-                    )
+                    return replace(problem, lines=(first, *problem.lines[1:]))
             return None
         if _is_number(want):
             if not _is_number(got):
-                return self._reject(case, f"It returned the type {_kind(got)}; it needs a number.")
-            got, want = np.asarray(got, dtype=float), np.asarray(want, dtype=float)
+                shape = f" of shape {got.shape}" if isinstance(got, np.ndarray) else ""
+                return self._reject(
+                    case, f"It returned the type {_kind(got)}{shape}; it needs a plain number."
+                )
+            got, want = np.asarray(_float(got)), np.asarray(_float(want))
+        elif not isinstance(want, np.ndarray):
+            if _equal(got, want, case.rtol):
+                return None
+            return self._reject(case, f"It returned {reprlib.repr(got)}; it needs {want!r}.")
         elif type(got) is not np.ndarray:
             return self._reject(
                 case,
@@ -242,13 +268,14 @@ class FunctionExercise(Exercise):
             )
         elif got.shape != want.shape:
             return self._reject(
-                case, f"It returned the shape {got.shape}; it needs {want.shape}. {_shapes(case)}."
+                case,
+                f"It returned the shape {got.shape}; it needs {want.shape}, with {_shapes(case)}.",
             )
         elif got.dtype != want.dtype:
             return self._reject(
-                case, f"It returned the dtype {got.dtype}; it needs {want.dtype}, as the input."
+                case, f"It returned the dtype {got.dtype}; here it needs {want.dtype}."
             )
-        if close(got, want, case.rtol).all():
+        if close(got, want, case.rtol, case.atol).all():
             return None
         lines = [f"On the case “{case.name}”, {_shapes(case)}, the numbers differ."]
         if not np.isfinite(got).all():
@@ -260,7 +287,11 @@ class FunctionExercise(Exercise):
         ]
         if unchanged:
             lines.append(f"Your function returns its argument {unchanged[0]} as it came.")
-        return Verdict("wrong", f"{self.name}: not right yet", tuple(lines), got=got, want=want)
+        differs = ~close(got, want, case.rtol, case.atol)
+        return Verdict(
+            "wrong", f"{self.name}: not right yet", tuple(lines),
+            got=got, want=want, differs=differs,
+        )  # fmt: skip
 
     def _reject(self, case, line):
         return Verdict(
@@ -276,7 +307,6 @@ class FunctionExercise(Exercise):
             signature = inspect.signature(answer)
         except (TypeError, ValueError):
             return None
-        case = self.cases[0]
         for case in self.cases:
             try:
                 signature.bind(*case.args, **case.kwargs)
@@ -310,12 +340,17 @@ class Question(Exercise):
         return register
 
     def _judge(self, *answer):
-        value = answer[0] if len(answer) == 1 else answer
-        value = copy.deepcopy(value)
-        if value is None or value is ... or value == ():
+        value = _plain(answer[0] if len(answer) == 1 else answer)
+        if value is None or value is ... or not answer:
             return self._unwritten()
-        if isinstance(value, (tuple, list)) and any(part is ... or part is None for part in value):
+        if isinstance(value, list) and any(part is ... or part is None for part in value):
             return self._unwritten("A part of the answer is still open.")
+        if callable(value):
+            return Verdict(
+                "wrong",
+                f"{self.name}: the answer is a value, not a function",
+                ("Write check(value), or call your function: check(my_function()).",),
+            )
         with _quiet():
             if _holds(self._accepts, value):
                 return Verdict("passed", f"{self.name}: passed")
@@ -323,6 +358,13 @@ class Question(Exercise):
                 if _holds(mistake.recognises, value):
                     return self._known(mistake)
         return Verdict("wrong", f"{self.name}: not right yet", ("hint() gives one more step.",))
+
+
+def _plain(value):
+    """Return a copy of a value in which tuples, arrays and tensors are lists."""
+    if isinstance(value, (tuple, list)):
+        return [_plain(part) for part in value]
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 @dataclass(frozen=True)
@@ -341,16 +383,26 @@ def _run(program, case):
     with _quiet(), contextlib.redirect_stdout(printed):
         try:
             value = program(*args, **kwargs)
-        except (Exception, SystemExit) as raised:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as raised:
             error = raised
-    if isinstance(value, (np.ndarray, tuple, list)):
-        value = copy.deepcopy(value)  # a program may hand out the same buffer twice
+    value = _kept(value)
     before = [*enumerate(case.args), *case.kwargs.items()]
     after = [*args, *kwargs.values()]
     mutated = tuple(
-        key for (key, old), new in zip(before, after, strict=True) if not _equal(new, old, 0)
+        key for (key, old), new in zip(before, after, strict=True) if _changed(old, new)
     )
     return _Outcome(value, error, mutated, printed.getvalue())
+
+
+def _kept(value):
+    """Return a value that later calls can't change: a program may hand out one buffer twice."""
+    if isinstance(value, np.ndarray):
+        return value.copy() if type(value) is np.ndarray else value
+    if type(value) in (tuple, list):
+        return type(value)(map(_kept, value))
+    return value
 
 
 @contextlib.contextmanager
@@ -368,36 +420,56 @@ def _holds(predicate, value):
         return False
 
 
-def _agree(one, other, rtol):
+def _agree(one, other, case):
     """Return whether two runs are alike: value, dtype, shape, kind of error, mutations."""
     if one.mutated != other.mutated or type(one.error) is not type(other.error):
         return False
-    return one.error is not None or _equal(one.value, other.value, rtol)
+    return one.error is not None or _equal(one.value, other.value, case.rtol, case.atol)
 
 
-def _equal(got, want, rtol):
+def _changed(old, new):
+    """Return whether an argument was changed; one that can't be compared counts as left alone."""
+    if isinstance(old, np.ndarray):
+        same = new.shape == old.shape and new.dtype == old.dtype and new.tobytes() == old.tobytes()
+        return not same
+    try:
+        return bool(new != old)
+    except Exception:
+        return False
+
+
+def _equal(got, want, rtol, atol=0.0):
     if isinstance(want, tuple):
         return (
             isinstance(got, (tuple, list))
             and len(got) == len(want)
-            and all(_equal(a, b, rtol) for a, b in zip(got, want, strict=True))
+            and all(_equal(a, b, rtol, atol) for a, b in zip(got, want, strict=True))
         )
     if isinstance(want, np.ndarray) and want.ndim:
         return (
             type(got) is np.ndarray
             and got.shape == want.shape
             and got.dtype == want.dtype
-            and bool(close(got, want, rtol).all())
+            and bool(close(got, want, rtol, atol).all())
         )
     if _is_number(want):
-        return _is_number(got) and bool(close(np.asarray(got), np.asarray(float(want)), rtol))
+        return _is_number(got) and bool(close(np.asarray(_float(got)), _float(want), rtol, atol))
+    if isinstance(want, bool):
+        return isinstance(got, (bool, np.bool_)) and bool(got) is want
     return type(got) is type(want) and bool(got == want)
 
 
 def _is_number(value):
     if isinstance(value, np.ndarray):
-        return value.ndim == 0 and np.issubdtype(value.dtype, np.number)
+        return value.ndim == 0 and np.isrealobj(value) and np.issubdtype(value.dtype, np.number)
     return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+
+
+def _float(value):
+    try:
+        return np.float64(value)
+    except OverflowError:  # a whole number beyond 1e308
+        return np.float64(np.inf if value > 0 else -np.inf)
 
 
 def _kind(value):
@@ -420,13 +492,15 @@ def _own_traceback(error):
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
     own = [f for f in frames if f.filename == frames[0].filename] if frames else []
     lines = [f"line {f.lineno}, in {f.name}\n    {f.line}" for f in own]
+    if len(lines) > 6:
+        lines = [*lines[:3], f"… {len(lines) - 4} more", lines[-1]]
     return "\n".join([*lines, f"{type(error).__name__}: {_words(error)}"])
 
 
 def _words(error):
     try:
         return str(error)
-    except Exception:
+    except BaseException:
         return "(its message can't be shown)"
 
 
@@ -434,7 +508,4 @@ def _with_printed(verdict, printed):
     lines = printed.splitlines()
     shown = "\n".join(lines[:10] + ["…"] * (len(lines) > 10))
     code = "\n".join(filter(None, [verdict.code, f"printed in the first case:\n{shown}"]))
-    return Verdict(
-        verdict.status, verdict.headline, verdict.lines, verdict.mistake, code,
-        verdict.got, verdict.want,
-    )  # fmt: skip
+    return replace(verdict, code=code)

@@ -22,7 +22,7 @@ class Verdict:
 
     ``status`` is "passed", "unwritten" or "wrong"; ``mistake`` the name of the known mistake
     that was recognised, if any; ``code`` text to show as it is, such as the reader's own
-    traceback; ``got`` and ``want`` two arrays to show side by side.
+    traceback; ``got`` and ``want`` two arrays to show side by side, ``differs`` where they do.
     """
 
     status: str
@@ -32,6 +32,7 @@ class Verdict:
     code: str = ""
     got: np.ndarray | None = field(default=None, repr=False)
     want: np.ndarray | None = field(default=None, repr=False)
+    differs: np.ndarray | None = field(default=None, repr=False)
 
     def __bool__(self):
         return self.status == "passed"
@@ -41,7 +42,7 @@ class Verdict:
         if self.code:
             parts.append("\n".join("    " + line for line in self.code.splitlines()))
         if self.got is not None:
-            got, want, where = _window(self.got, self.want)
+            got, want, _, where = _window(self.got, self.want, self.differs)
             parts.append(f"{where}yours:\n{_numbers(got, want)}\nright:\n{_numbers(want, got)}")
         return "\n".join(parts)
 
@@ -53,11 +54,11 @@ class Verdict:
         if self.code:
             parts.append(f"<pre>{html.escape(self.code)}</pre>")
         if self.got is not None:
-            got, want, where = _window(self.got, self.want)
+            got, want, differs, where = _window(self.got, self.want, self.differs)
             parts.append(
                 f"<p>{html.escape(where)}differing entries are outlined</p>"
                 '<div style="display:flex;flex-wrap:wrap;gap:1.5em">'
-                f"{_table('yours', got, want)}{_table('right', want, got)}</div>"
+                f"{_table('yours', got, want, differs)}{_table('right', want, got, differs)}</div>"
             )
         return (
             '<div class="verdict" style="border-left:4px solid;padding:0.2em 1em">'
@@ -66,25 +67,25 @@ class Verdict:
         )
 
 
-def close(got, want, rtol):
+def close(got, want, rtol, atol=0.0):
     """Return elementwise whether two arrays of one shape agree; NaN agrees with NaN."""
     tiny = np.finfo(want.dtype).tiny if np.issubdtype(want.dtype, np.floating) else 0
     with np.errstate(all="ignore"):
-        return np.isclose(got, want, rtol=rtol, atol=max(rtol * 1e-6, tiny), equal_nan=True)
+        return np.isclose(got, want, rtol=rtol, atol=max(rtol * 1e-6, tiny, atol), equal_nan=True)
 
 
-def _window(got, want):
-    """Return the two matrices around the first difference, and the words that say where."""
-    got, want = np.atleast_2d(got), np.atleast_2d(want)
-    index = tuple(np.argwhere(~close(got, want, 1e-9))[0]) if got.size else (0, 0)
+def _window(got, want, differs):
+    """Return the matrices around the first difference, and the words that say where."""
+    got, want, differs = map(np.atleast_2d, (got, want, differs))
+    index = tuple(np.argwhere(differs)[0])
     where = ""
     if got.ndim > 2:
         where = f"at [{', '.join(str(i) for i in index[:-2])}], "
-        got, want = got[index[:-2]], want[index[:-2]]
+        got, want, differs = got[index[:-2]], want[index[:-2]], differs[index[:-2]]
     rows, columns = (slice(start := max(0, i - _LARGEST + 1), start + _LARGEST) for i in index[-2:])
     if got.shape[0] > _LARGEST or got.shape[1] > _LARGEST:
         where += f"from row {rows.start}, column {columns.start}, "
-    return got[rows, columns], want[rows, columns], where
+    return got[rows, columns], want[rows, columns], differs[rows, columns], where
 
 
 def _format(value, other):
@@ -105,16 +106,16 @@ def _numbers(values, others):
     return "\n".join("    " + "  ".join(cell.rjust(width) for cell in row) for row in cells)
 
 
-def _table(name, values, others):
+def _table(name, values, others, differs):
     """Return an HTML table whose cells are shaded by size; differing cells are outlined."""
     finite = np.abs(values[np.isfinite(values)]).astype(float)
     largest = finite.max(initial=0) or 1
     rows = []
-    for row, other_row, agrees in zip(values, others, close(values, others, 1e-9), strict=True):
+    for row in zip(values, others, differs, strict=True):
         cells = []
-        for value, other, same in zip(row, other_row, agrees, strict=True):
-            shade = 0.45 * abs(float(value)) / largest if np.isfinite(value) else 0
-            outline = "" if same else "outline:2px solid;font-weight:bold;"
+        for value, other, differ in zip(*row, strict=True):
+            shade = 0.45 * float(abs(value)) / largest if np.isfinite(value) else 0
+            outline = "outline:2px solid;font-weight:bold;" if differ else ""
             cells.append(
                 f'<td style="{outline}background:rgba(47,120,189,{shade:.2f})">'
                 f"{_format(value, other)}</td>"

@@ -9,7 +9,7 @@ from attention_book.exercise import Case, function_exercise, question
 from . import reference
 
 
-def _inputs(seed, *, lead=(), L=3, S=5, d_k=4, d_v=2, scale=1.0, dtype=np.float64):
+def _inputs(seed, *, lead=(), L=3, S=7, d_k=5, d_v=2, scale=1.0, dtype=np.float64):
     rng = np.random.default_rng(seed)
     shapes = ((*lead, L, d_k), (*lead, S, d_k), (*lead, S, d_v))
     q, k, v = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
@@ -22,6 +22,11 @@ def _with_scores(*scores):
     return np.ones((1, 1)), np.array(scores)[:, None], values
 
 
+def _unlike_rows():
+    """Inputs whose first query has large scores, its second very low ones."""
+    return np.eye(2), np.array([[900.0, -900.0], [880.0, -905.0]]), np.array([[1.0], [2.0]])
+
+
 # 1 ---------------------------------------------------------------------------------------------
 
 
@@ -30,51 +35,65 @@ def _with_scores(*scores):
     difficulty="easy",
     minutes=5,
     hints=[
-        "Write down the three dot products, then the three lengths of the keys.",
-        "Cosine divides each dot product by the length of the key (the query has length 1).",
-        "The squared distances are 0.02, 32 and 0.64. Which of them, negated, is largest?",
+        "Write down the three dot products, 1, 3.8 and 6, then the lengths of the keys.",
+        "Cosine divides each dot product by the two lengths: by 2 and 0.5, 2 and 1.92, 2 and 5.",
+        "The squared distances are 2.25, 0.10 and 17. Which of them, negated, is largest?",
     ],
 )
 def similarity():
     """Say which of three keys wins under three measures of similarity.
 
-    The query is (1, 0); key 0 is (0.9, 0.1), key 1 is (5, 4), key 2 is (0.2, 0). Answer with
+    The query is (0, 2); key 0 is (0, 0.5), key 1 is (0.3, 1.9), key 2 is (4, 3). Answer with
     three key numbers: the winner by dot product, by cosine, by negative squared distance.
     """
-    return (1, 2, 0)
+    return (2, 0, 1)
 
 
 similarity.mistake(
     "a distance is not a similarity",
     "The far key has the largest distance. A similarity is large when things are close: "
     "put a minus in front.",
-    (1, 2, 1),
+    (2, 0, 2),
 )
 similarity.mistake(
     "the cosine was taken without dividing by the lengths",
-    "That is the dot product again. Key 1 wins it by being long; cosine looks at direction only.",
-    (1, 1, 0),
+    "That is the dot product again. Key 2 wins it by being long; cosine looks at direction only.",
+    (2, 2, 1),
 )
 similarity.mistake(
     "keys are counted from 0",
     "The order is right. Key 0 is the first one.",
-    (2, 3, 1),
+    (3, 1, 2),
 )
 similarity.mistake(
     "dot product and cosine are exchanged",
     "The dot product rewards length, the cosine removes it.",
-    (2, 1, 0),
-)
-similarity.mistake(
-    "the three measures do not agree here",
-    "They agree when all keys have the same length. These have lengths 0.91, 6.40 and 0.20.",
-    (1, 1, 1),
+    (0, 2, 1),
 )
 similarity.mistake(
     "the smallest score was taken",
     "The winner is the key with the largest score, under all three measures.",
-    (2, 1, 1),
+    (0, 2, 2),
 )
+
+
+@similarity.mistake(
+    "the three measures do not agree here",
+    "They agree when all keys have the same length. These have the lengths 0.5, 1.92 and 5.",
+    (2, 2, 2),
+)
+def _(winners):
+    return len(winners) == 3 and len(set(winners)) == 1
+
+
+@similarity.mistake(
+    "three key numbers are asked for",
+    "Answer with the winner by dot product, by cosine and by negative squared distance: three "
+    "numbers from 0 to 2.",
+    (1, 2),
+)
+def _(winners):
+    return len(winners) != 3 or not set(winners) <= {0, 1, 2}
 
 
 # 2 ---------------------------------------------------------------------------------------------
@@ -161,18 +180,121 @@ def _(d, sigma_q, sigma_k):
 # 3 ---------------------------------------------------------------------------------------------
 
 
+def _multiplication_cases():
+    return [
+        Case("five queries, seven keys", (5, 7, 13, 11, 3)),
+        Case("self-attention", (16, 16, 8, 8, 8)),
+        Case("one new word, as in decoding", (1, 4096, 512, 64, 128)),
+    ]
+
+
+@function_exercise(
+    title="What does a layer cost?",
+    difficulty="easy",
+    minutes=10,
+    cases=_multiplication_cases,
+    hints=[
+        "There are five matrix products. How many numbers does each produce, and how many "
+        "multiplications does one of these numbers take?",
+        "Each of the L queries has d_k numbers, and each takes d_model multiplications.",
+        "Queries are made from L tokens, keys and values from S. Then come L·S scores and L·d_v "
+        "outputs.",
+    ],
+)
+def multiplications(L, S, d_model, d_k, d_v):
+    """Count the multiplications in the matrix products of attention with projections.
+
+    L tokens of d_model features are projected to queries, S tokens of d_model features to keys
+    (of d_k features) and values (of d_v features). Leave out the scale and the softmax.
+    """
+    projections = L * d_model * d_k + S * d_model * (d_k + d_v)
+    return projections + L * S * (d_k + d_v)
+
+
+@multiplications.mistake(
+    "the projections are missing",
+    "Queries, keys and values have to be made first: three matrix products more.",
+)
+def _(L, S, d_model, d_k, d_v):
+    return L * S * (d_k + d_v)
+
+
+@multiplications.mistake(
+    "only the projections are counted",
+    "Scores and weighted sums are matrix products too.",
+)
+def _(L, S, d_model, d_k, d_v):
+    return L * d_model * d_k + S * d_model * (d_k + d_v)
+
+
+@multiplications.mistake(
+    "the weighted sum of the values is missing",
+    "Each of the L·d_v numbers of the output is a sum over S keys.",
+)
+def _(L, S, d_model, d_k, d_v):
+    return L * d_model * d_k + S * d_model * (d_k + d_v) + L * S * d_k
+
+
+@multiplications.mistake(
+    "the projection of the values is missing",
+    "Values are made from the S tokens, as the keys are.",
+)
+def _(L, S, d_model, d_k, d_v):
+    return (L + S) * d_model * d_k + L * S * (d_k + d_v)
+
+
+@multiplications.mistake(
+    "additions are counted as well",
+    "That is the number of floating-point operations; asked are the multiplications.",
+)
+def _(L, S, d_model, d_k, d_v):
+    return 2 * multiplications.answer(L, S, d_model, d_k, d_v)
+
+
+@multiplications.mistake(
+    "as many queries as keys were assumed",
+    "In cross-attention and in decoding L and S differ.",
+)
+def _(L, S, d_model, d_k, d_v):
+    return multiplications.answer(L, L, d_model, d_k, d_v)
+
+
+@multiplications.mistake(
+    "keys and values are projected anew for every query",
+    "They are made once and serve all queries.",
+)
+def _(L, S, d_model, d_k, d_v):
+    return L * d_model * d_k + L * S * d_model * (d_k + d_v) + L * S * (d_k + d_v)
+
+
+@multiplications.mistake(
+    "the scale is counted too",
+    "Asked are the multiplications in the matrix products alone.",
+)
+def _(L, S, d_model, d_k, d_v):
+    return multiplications.answer(L, S, d_model, d_k, d_v) + L * S
+
+
+# 4 ---------------------------------------------------------------------------------------------
+
+
 def _naive(scores):
     exponentials = np.exp(np.asarray(scores, dtype=np.float64))
     return exponentials / exponentials.sum()
 
 
 def _three_finite(scores):
-    return np.shape(scores) == (3,) and bool(np.isfinite(np.asarray(scores, dtype=float)).all())
+    try:
+        scores = np.asarray(scores, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return scores.shape == (3,) and bool(np.isfinite(scores).all())
 
 
 def _fails_silently(scores):
     weights = _naive(scores)
-    return _three_finite(scores) and np.isfinite(weights).all() and abs(weights.sum() - 1) > 0.1
+    different = _three_finite(scores) and len(set(scores)) == 3
+    return different and np.isfinite(weights).all() and abs(weights.sum() - 1) > 0.1
 
 
 @question(
@@ -187,12 +309,12 @@ def _fails_silently(scores):
     ],
 )
 def silent_failure():
-    """Find three scores that break exp(s) / sum(exp(s)) without a single NaN or infinity.
+    """Find three different scores that break exp(s) / sum(exp(s)) without a NaN or infinity.
 
     Computed in float64 just as it stands, the program must return three finite numbers that
-    plainly do not sum to 1. Answer with a list of three numbers.
+    plainly do not sum to 1. Answer with a list of three different numbers.
     """
-    return [709.5, 709.5, 709.5]
+    return [709.7, 709.6, 709.5]
 
 
 @silent_failure.mistake(
@@ -205,9 +327,18 @@ def _(scores):
 
 
 @silent_failure.mistake(
+    "the three scores shall differ",
+    "Three equal ones stand in the text. What do they need to have in common?",
+    [709.5, 709.5, 709.5],
+)
+def _(scores):
+    return len(set(scores)) < 3
+
+
+@silent_failure.mistake(
     "this one shouts: an exponential overflows and inf/inf is NaN",
     "Stay just below the point where a single exponential becomes infinite.",
-    [1000.0, 1000.0, 1000.0],
+    [1000.0, 990.0, 980.0],
 )
 def _(scores):
     return np.isinf(np.exp(np.asarray(scores, dtype=float))).any()
@@ -216,14 +347,14 @@ def _(scores):
 @silent_failure.mistake(
     "this one shouts: all exponentials underflow and 0/0 is NaN",
     "Go to the other end, where numbers are large.",
-    [-800.0, -800.0, -800.0],
+    [-800.0, -810.0, -820.0],
 )
 def _(scores):
     return (np.exp(np.asarray(scores, dtype=float)) == 0).all()
 
 
 @silent_failure.mistake(
-    "two scores this large still sum to a finite number here",
+    "the sum of the exponentials is still finite",
     "The sum has to pass 1.8e308 while each term stays below.",
     [709.0, 708.0, 0.0],
 )
@@ -240,24 +371,25 @@ def _(scores):
     return abs(_naive(scores).sum() - 1) < 1e-6
 
 
-# 4 ---------------------------------------------------------------------------------------------
+# 5 ---------------------------------------------------------------------------------------------
 
 
 def _attention_cases():
     q, k, v = _inputs(1)
-    unlike = (np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[900.0, -900.0], [880.0, -905.0]]))
     return [
-        Case("three queries, five keys", (q, k, v)),
-        Case("other sizes", _inputs(2, L=6, S=4, d_k=3, d_v=5)),
+        Case("three queries, seven keys", (q, k, v)),
+        Case("other sizes", _inputs(2, L=7, S=5, d_k=3, d_v=8)),
         Case("a batch", _inputs(3, lead=(2,))),
         Case("a batch of heads", _inputs(4, lead=(2, 3), L=4, S=3)),
         Case("a batch with all sizes equal", _inputs(5, lead=(4,), L=4, S=4, d_k=4, d_v=4)),
         Case("scores around a thousand", (1000 * q, 1000 * k, v)),
         Case("a sum that overflows", _with_scores(709.5, 709.5, 709.5)),
         Case("exponentials that underflow", _with_scores(-800.0, -800.0, -800.0)),
-        Case("rows of very unlike size", (*unlike, np.array([[1.0], [2.0]]))),
+        Case("rows of very unlike size", _unlike_rows()),
         Case("large scores that differ", _with_scores(1000.0, 990.0, 985.0)),
+        Case("large scores far apart", _with_scores(2000.0, 0.0, -2000.0)),
         Case("scores that are all low, not equal", _with_scores(-30.0, -31.0, -32.0)),
+        Case("one key, so its value is the answer", _inputs(20, S=1), rtol=1e-14),
         Case("single precision", _inputs(6, dtype=np.float32), rtol=1e-4),
     ]
 
@@ -280,7 +412,7 @@ def attention(q, k, v):
     """Return scaled dot-product attention, stable and for any leading dimensions.
 
     Shapes: q (..., L, d_k), k (..., S, d_k), v (..., S, d_v); the answer is (..., L, d_v), in the
-    dtype of q. No score may be too large or too small, and no argument may be changed.
+    dtype of q. Scores of any size must work, and no argument may be changed.
     """
     scores = q @ np.swapaxes(k, -1, -2) / math.sqrt(q.shape[-1])
     scores = scores - scores.max(axis=-1, keepdims=True)
@@ -392,6 +524,14 @@ def _(q, k, v):
 
 
 @attention.mistake(
+    "np.dot pairs every matrix of one batch with every matrix of the other",
+    "For more than two axes np.dot is no matrix product of a batch. Use @ in both places.",
+)
+def _(q, k, v):
+    return np.dot(_softmax(reference._scores(q, k)), v)
+
+
+@attention.mistake(
     "axis=1 is the keys only without a batch",
     "Count from the end: the keys are axis=-1.",
 )
@@ -470,7 +610,8 @@ def _(q, k, v):
 
 @attention.mistake(
     "single precision became double",
-    "np.sqrt of a Python integer is a float64 scalar and promotes the array. Use math.sqrt.",
+    "Something in it is float64: np.sqrt of a Python integer is (use math.sqrt), and so are "
+    "np.zeros and astype(float).",
 )
 def _(q, k, v):
     return _attention(q, k, v, scores=_dot(q, k) / np.sqrt(q.shape[-1]))
@@ -487,13 +628,36 @@ def _(q, k, v):
     return _attention(q, k, v, scores=_dot(unit(q), unit(k)))
 
 
+if np.finfo(np.longdouble).max > np.finfo(np.float64).max:  # not so on every machine
+
+    @attention.mistake(
+        "a wider number type only moves the limit",
+        "longdouble overflows too, a little later. Subtract the row's maximum.",
+    )
+    def _(q, k, v):
+        weights = _unshifted(reference._scores(q, k).astype(np.longdouble))
+        return weights.astype(q.dtype) @ v
+
+
 @attention.mistake(
-    "a wider number type only moves the limit",
-    "longdouble overflows too, a little later. Subtract the row's maximum.",
+    "something else than the row's maximum was subtracted",
+    "Less the mean or the minimum, a score far above it still overflows. Only the maximum makes "
+    "every exponent at most 0.",
 )
 def _(q, k, v):
-    weights = _unshifted(reference._scores(q, k).astype(np.longdouble))
-    return weights.astype(q.dtype) @ v
+    return _attention(q, k, v, softmax=lambda s: _unshifted(s - s.mean(axis=-1, keepdims=True)))
+
+
+@attention.mistake(
+    "the largest absolute value was subtracted",
+    "In a row of scores that are all low it pushes every exponent further down, to 0/0. Take "
+    "the maximum, with its sign.",
+)
+def _(q, k, v):
+    def softmax(scores):
+        return _unshifted(scores - np.abs(scores).max(axis=-1, keepdims=True))
+
+    return _attention(q, k, v, softmax=softmax)
 
 
 @attention.mistake(
@@ -505,26 +669,39 @@ def _(q, k, v):
     return _attention(q, k, v, scores=_dot(q, k))
 
 
-# 5 ---------------------------------------------------------------------------------------------
+# 6 ---------------------------------------------------------------------------------------------
 
 
 def _mask_cases():
     rng = np.random.default_rng(7)
-    some = rng.random((3, 5)) < 0.6
-    some[:, 1] = True
+    some = rng.random((3, 7)) < 0.6
+    some[:, 1], some[:, 3] = True, False
     empty = some.copy()
     empty[1] = False
-    per_batch = rng.random((2, 1, 5)) < 0.5
+    per_batch = rng.random((2, 1, 7)) < 0.5
     per_batch[..., 2] = True
+    per_query = rng.random((2, 1, 3, 7)) < 0.5
+    per_query[..., 4] = True
     q, k, v = _with_scores(2000.0, 1.0, 2.0)
+    enormous = (q, np.log([[2.0], [1], [1]]), np.array([[1.0], [1], [1e300]]))
+    first, second, third = np.eye(3, dtype=bool)[:, None]
+
+    def case(name, inputs, mask, **tolerance):
+        return Case(name, inputs, {"mask": mask}, **tolerance)
+
     return [
-        Case("some keys hidden", (*_inputs(8), some)),
-        Case("nothing hidden", (*_inputs(9), np.ones((3, 5), dtype=bool))),
-        Case("one mask for a batch", (*_inputs(10, lead=(2,)), some)),
-        Case("a mask that broadcasts over queries", (*_inputs(11, lead=(2,)), per_batch)),
-        Case("the loudest key is hidden", (q, k, v, np.array([[False, True, True]]))),
-        Case("large scores", (*_inputs(12, scale=1000.0), some)),
-        Case("a query that sees nothing", (*_inputs(13), empty)),
+        case("some keys hidden", _inputs(8), some),
+        case("nothing hidden", _inputs(9), np.ones((3, 7), dtype=bool)),
+        case("one mask for a batch", _inputs(10, lead=(2,)), some),
+        case("a mask that broadcasts over queries", _inputs(11, lead=(2,)), per_batch),
+        case("a mask of its own for each query", _inputs(21, lead=(2, 2)), per_query),
+        case("the loudest key is hidden", (q, k, v), ~first),
+        case("large scores", _inputs(12, scale=1000.0), some),
+        case("visible keys of very low score", _with_scores(-1e300, 0.0, -1.5e300), ~second),
+        case("a hidden value that is enormous", enormous, ~third),
+        case("rows of very unlike size", _unlike_rows(), ~np.eye(2, dtype=bool)[::-1]),
+        case("a query that sees nothing", _inputs(13), empty),
+        case("one visible key, so its value is the answer", (q, k, v), second, rtol=1e-14),
     ]
 
 
@@ -541,7 +718,7 @@ def _mask_cases():
         "that sum by 1: the row of zeros stays.",
     ],
 )
-def masked_attention(q, k, v, mask):
+def masked_attention(q, k, v, *, mask):
     """Return scaled dot-product attention under a boolean mask, True = may attend.
 
     The mask broadcasts to the scores, (..., L, S). A query that may attend to nothing gets
@@ -564,12 +741,12 @@ def _masked(q, k, v, mask, *, fill=None, softmax=_softmax):
     "the mask is read the wrong way round",
     "Here True means: may attend. (torch.nn.MultiheadAttention has it the other way.)",
 )
-def _(q, k, v, mask):
+def _(q, k, v, *, mask):
     return reference.attention(q, k, v, mask=~mask)
 
 
 @masked_attention.mistake("the mask is not used", "A hidden key must get no weight at all.")
-def _(q, k, v, mask):
+def _(q, k, v, *, mask):
     return reference.attention(q, k, v)
 
 
@@ -577,7 +754,7 @@ def _(q, k, v, mask):
     "a query that sees nothing gets NaN",
     "Its scores are all -inf: -inf minus -inf, and 0/0. Say what it shall be: zeros.",
 )
-def _(q, k, v, mask):
+def _(q, k, v, *, mask):
     return _masked(q, k, v, mask, fill=-np.inf)
 
 
@@ -586,8 +763,18 @@ def _(q, k, v, mask):
     "A large negative number is a finite score: when all are equal, the softmax is uniform. "
     "Only minus infinity has the exponential 0.",
 )
-def _(q, k, v, mask):
-    return _masked(q, k, v, mask, fill=np.finfo(q.dtype).min)
+def _(q, k, v, *, mask):
+    return _masked(q, k, v, mask, fill=-1e9)
+
+
+@masked_attention.mistake(
+    "a large negative number is not minus infinity",
+    "It wins against visible scores that are lower still, and leaves a hidden key a weight that "
+    "is small, not 0. np.where(mask, scores, -np.inf) hides it for certain.",
+)
+def _(q, k, v, *, mask):
+    output = _masked(q, k, v, mask, fill=-1e9)
+    return np.where(mask.any(axis=-1, keepdims=True), output, 0)
 
 
 @masked_attention.mistake(
@@ -595,7 +782,7 @@ def _(q, k, v, mask):
     "Filled with 0 or multiplied by the mask, it is the same: exp(0) = 1, a weight like any "
     "other. It takes minus infinity.",
 )
-def _(q, k, v, mask):
+def _(q, k, v, *, mask):
     return _masked(q, k, v, mask, fill=0.0)
 
 
@@ -603,7 +790,7 @@ def _(q, k, v, mask):
     "the mask is added as 0 and 1",
     "Adding 1 to what may be seen only prefers it a little.",
 )
-def _(q, k, v, mask):
+def _(q, k, v, *, mask):
     return _softmax(reference._scores(q, k) + mask) @ v
 
 
@@ -612,7 +799,7 @@ def _(q, k, v, mask):
     "Masked after the softmax, or by zeroing values, the hidden keys have already taken their "
     "share. Mask the scores.",
 )
-def _(q, k, v, mask):
+def _(q, k, v, *, mask):
     return _softmax(reference._scores(q, k)) * mask @ v
 
 
@@ -620,7 +807,7 @@ def _(q, k, v, mask):
     "a hidden key still decides: it was masked after the exponential",
     "The maximum was taken over hidden keys too. One loud hidden key and all others underflow.",
 )
-def _(q, k, v, mask):
+def _(q, k, v, *, mask):
     weights = _softmax(reference._scores(q, k)) * mask
     total = weights.sum(axis=-1, keepdims=True)
     return weights / np.where(total == 0, 1, total) @ v
@@ -630,13 +817,24 @@ def _(q, k, v, mask):
     "nothing was subtracted before the exponential",
     "The mask is right. Keep the shift by the row's largest allowed score.",
 )
-def _(q, k, v, mask):
+def _(q, k, v, *, mask):
     weights = np.exp(np.where(mask, reference._scores(q, k), -np.inf))
     total = weights.sum(axis=-1, keepdims=True)
     return weights / np.where(total == 0, 1, total) @ v
 
 
-# 6 ---------------------------------------------------------------------------------------------
+@masked_attention.mistake(
+    "an epsilon in the denominator makes every weight a little too small",
+    "It is only the empty row that needs help: np.where(total == 0, 1, total).",
+)
+def _(q, k, v, *, mask):
+    scores = np.where(mask, reference._scores(q, k), -np.inf)
+    peak = scores.max(axis=-1, keepdims=True)
+    weights = np.exp(scores - np.where(np.isneginf(peak), 0, peak))
+    return weights / (weights.sum(axis=-1, keepdims=True) + 1e-9) @ v
+
+
+# 7 ---------------------------------------------------------------------------------------------
 
 
 def _tokens(X):
@@ -646,21 +844,27 @@ def _tokens(X):
     return X
 
 
-def _self_weights(X):
+def _gram(X):
+    """The scores x_i·x_j of the tokens, brought to the size 1: it does not change who wins."""
     X = _tokens(X)
-    return reference.attention(X, X, X, return_weights=True)[1]
+    X = X / (np.abs(X).max() or 1)
+    return X @ X.T
 
 
 def _looks_elsewhere(X):
-    weights = _self_weights(X)
-    return bool((weights.max(axis=1) > np.diagonal(weights) + 1e-9).any())
+    scores = _gram(X)
+    return bool((scores.max(axis=1) > np.diagonal(scores) * (1 + 1e-9)).any())
+
+
+def _is_the_example(X):
+    return np.array_equal(_tokens(X), [[1, 0], [3, 0], [0, 1]])
 
 
 @question(
     title="Self-attention is not attending to oneself",
     difficulty="medium",
     minutes=10,
-    accepts=_looks_elsewhere,
+    accepts=lambda X: _looks_elsewhere(X) and not _is_the_example(X),
     hints=[
         "The score of token i for itself is its own squared length.",
         "Its score for token j is |x_i| |x_j| cos: another token can win by being longer.",
@@ -671,9 +875,19 @@ def off_diagonal():
     """Find tokens of which at least one attends more to another than to itself.
 
     Answer with X, a matrix with one token a row, for which some row of
-    softmax(X Xᵀ / √d), self-attention without projections, is largest off the diagonal.
+    softmax(X Xᵀ / √d), self-attention without projections, is largest off the diagonal. Not the
+    example of the chapter.
     """
-    return [[1.0, 0.0], [3.0, 0.0], [0.0, 1.0]]
+    return [[1.0], [2.0]]
+
+
+@off_diagonal.mistake(
+    "these are the tokens of the text",
+    "They are right. Find others: do you need three of them, or two features?",
+    [[1.0, 0.0], [3.0, 0.0], [0.0, 1.0]],
+)
+def _(X):
+    return _is_the_example(X)
 
 
 @off_diagonal.mistake(
@@ -704,7 +918,7 @@ def _(X):
     [[0.0, 0.0], [0.0, 0.0]],
 )
 def _(X):
-    return np.ptp(_tokens(X) @ _tokens(X).T) == 0
+    return np.ptp(_gram(X)) < 1e-9
 
 
 @off_diagonal.mistake(
@@ -713,7 +927,7 @@ def _(X):
     [[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]],
 )
 def _(X):
-    return np.ptp(np.linalg.norm(_tokens(X), axis=1)) < 1e-9
+    return np.ptp(np.diagonal(_gram(X))) < 1e-9
 
 
 @off_diagonal.mistake(
@@ -722,46 +936,48 @@ def _(X):
     [[1.0, 0.0], [0.0, 3.0]],
 )
 def _(X):
-    gram = _tokens(X) @ _tokens(X).T
+    gram = _gram(X)
     return np.abs(gram - np.diag(np.diagonal(gram))).max() < 1e-9
 
 
 @off_diagonal.mistake(
-    "the longer token points away",
-    "Its score is negative. It must point roughly the same way as the shorter one.",
+    "no token points the way of another",
+    "Every score between two tokens is 0 or negative. The longer one must point roughly the same "
+    "way as the shorter.",
     [[1.0, 0.0], [-3.0, 0.5]],
 )
 def _(X):
-    gram = _tokens(X) @ _tokens(X).T
+    gram = _gram(X)
     return (gram - np.diag(np.diagonal(gram)) <= 1e-9).all()
 
 
 @off_diagonal.mistake(
-    "the other token is not long enough for its angle",
-    "Token j wins when |x_j| cos(angle) > |x_i|.",
+    "no other token is long enough for its angle",
+    "Token j wins over token i when |x_j| cos(angle) > |x_i|; when they are equal it is a tie.",
     [[2.0, 0.0], [1.0, 1.2]],
 )
 def _(X):
     return not _looks_elsewhere(X)
 
 
-# 7 ---------------------------------------------------------------------------------------------
+# 8 ---------------------------------------------------------------------------------------------
 
 
 def _backward_cases():
     rng = np.random.default_rng(14)
 
-    def case(name, seed, **sizes):
+    def case(name, seed, *, atol=0.0, **sizes):
         q, k, v = _inputs(seed, **sizes)
         grad = rng.standard_normal((*q.shape[:-1], v.shape[-1]))
-        return Case(name, (q, k, v, grad))
+        return Case(name, (q, k, v, grad), atol=atol)
 
     return [
-        case("three queries, five keys", 15),
-        case("other sizes", 16, L=4, S=2, d_k=3, d_v=5),
+        case("three queries, seven keys", 15),
+        case("other sizes", 16, L=7, S=2, d_k=3, d_v=5),
         case("a batch", 17, lead=(2,)),
-        case("one key", 18, S=1),
-        case("a saturated softmax", 19, scale=300.0),
+        case("a batch of heads", 23, lead=(2, 3)),
+        case("one key", 18, S=1, atol=1e-13),
+        case("a saturated softmax", 19, scale=3000.0, atol=1e-9),
     ]
 
 
@@ -795,9 +1011,10 @@ def attention_backward(q, k, v, grad_output):
     return grad_q, grad_k, grad_v
 
 
-def _backward(q, k, v, grad, through_softmax, *, scale=None):
-    """Right in all but the step through the softmax, or the scale, that is handed in."""
-    weights = reference.attention(q, k, v, return_weights=True)[1]
+def _backward(q, k, v, grad, through_softmax, *, scale=None, weights=None):
+    """Right in all but the step through the softmax, the scale or the weights handed in."""
+    if weights is None:
+        weights = reference.attention(q, k, v, return_weights=True)[1]
     grad_scores = through_softmax(weights, grad @ np.swapaxes(v, -1, -2))
     grad_scores = grad_scores * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)
     weights_t, scores_t = (np.swapaxes(x, -1, -2) for x in (weights, grad_scores))
@@ -859,6 +1076,24 @@ def _(q, k, v, grad_output):
 
 
 @attention_backward.mistake(
+    "the scale 1/√d_k is missing in the forward pass",
+    "The weights are softmax(q kᵀ / √d_k), here too.",
+)
+def _(q, k, v, grad_output):
+    return _backward(q, k, v, grad_output, _jacobian, weights=_softmax(_dot(q, k)))
+
+
+@attention_backward.mistake(
+    "the exponentials overflow: nothing was subtracted",
+    "The weights are needed here too. Subtract the largest score of each row before the "
+    "exponential.",
+)
+def _(q, k, v, grad_output):
+    weights = _unshifted(reference._scores(q, k))
+    return _backward(q, k, v, grad_output, _jacobian, weights=weights)
+
+
+@attention_backward.mistake(
     "the sign of the gradient is turned",
     "This is the direction of descent. The gradient itself points uphill.",
 )
@@ -882,89 +1117,3 @@ def _(q, k, v, grad_output):
 )
 def _(q, k, v, grad_output):
     return reference.backward(q, k, v, grad_output)[::-1]
-
-
-# 8 ---------------------------------------------------------------------------------------------
-
-
-def _multiplication_cases():
-    return [
-        Case("five queries, seven keys", (5, 7, 3, 2)),
-        Case("self-attention", (16, 16, 8, 8)),
-        Case("one query, as in decoding", (1, 4096, 64, 128)),
-    ]
-
-
-@function_exercise(
-    title="What does it cost?",
-    difficulty="easy",
-    minutes=5,
-    cases=_multiplication_cases,
-    hints=[
-        "There are two matrix products. How many numbers does each produce?",
-        "One score takes d_k multiplications, and there are L·S scores.",
-        "One output number takes S multiplications, and there are L·d_v of them.",
-    ],
-)
-def multiplications(L, S, d_k, d_v):
-    """Count the multiplications in the two matrix products of attention.
-
-    L queries, S keys; leave out the scale and the softmax.
-    """
-    return L * S * (d_k + d_v)
-
-
-@multiplications.mistake(
-    "only the scores are counted",
-    "The weighted sum of the values is a matrix product too.",
-)
-def _(L, S, d_k, d_v):
-    return L * S * d_k
-
-
-@multiplications.mistake(
-    "only the weighted sum is counted",
-    "The scores are a matrix product too.",
-)
-def _(L, S, d_k, d_v):
-    return L * S * d_v
-
-
-@multiplications.mistake(
-    "additions are counted as well",
-    "That is the number of floating-point operations; asked are the multiplications.",
-)
-def _(L, S, d_k, d_v):
-    return 2 * L * S * (d_k + d_v)
-
-
-@multiplications.mistake(
-    "as many queries as keys were assumed",
-    "In cross-attention and in decoding L and S differ.",
-)
-def _(L, S, d_k, d_v):
-    return L * L * (d_k + d_v)
-
-
-@multiplications.mistake(
-    "the two feature sizes were multiplied",
-    "The two products come one after the other, so their costs add.",
-)
-def _(L, S, d_k, d_v):
-    return L * S * d_k * d_v
-
-
-@multiplications.mistake(
-    "that is the number of scores",
-    "Each score takes d_k multiplications to compute.",
-)
-def _(L, S, d_k, d_v):
-    return L * S
-
-
-@multiplications.mistake(
-    "this is linear in the length",
-    "Every query meets every key: L·S pairs, not L + S.",
-)
-def _(L, S, d_k, d_v):
-    return (L + S) * (d_k + d_v)

@@ -40,7 +40,7 @@ def sharpness(betas, errors, chosen, *, baselines, title):
     """
     figure, ax = axes(5.5, 3.4, title=title, xlabel="sharpness β", ylabel="mean squared error")
     ax.plot(betas, errors, color=BLUE, marker="o", markersize=5, linewidth=1.8)
-    ax.set_xscale("log", base=2)
+    ax.set_xscale("log", base=4)
     for label, level in baselines.items():
         ax.axhline(level, color=MUTED, linestyle="--", linewidth=1.2)
         ax.annotate(

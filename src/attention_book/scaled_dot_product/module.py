@@ -5,19 +5,22 @@ import math
 import torch
 import torch.nn.functional as F
 
+from attention_book.masks import as_tensor
 from attention_book.shapes import check_mask, check_qkv
 
 
 def attention(q, k, v, *, mask=None, return_weights=False):
     r"""Answer each query with the average of the values, weighted by how its key matches.
 
-    Without ``return_weights`` this is PyTorch's fused kernel, which never stores the (L, S)
-    matrix of weights (with more than two leading dimensions, PyTorch itself falls back to storing
-    it). Asking for the weights computes them, in L times S memory.
+    Without ``return_weights`` this is PyTorch's own function. Its fused kernel never stores the
+    (L, S) matrix of weights; on a CPU it serves values as long as keys and up to two leading
+    dimensions, and PyTorch falls back to storing the matrix elsewhere. Asking for the weights
+    computes them, in L times S memory.
 
     Shapes:
         q: (..., L, d_k), k: (..., S, d_k), v: (..., S, d_v)
-        mask: boolean tensor or NumPy array, broadcastable to (..., L, S); True = may attend
+        mask: boolean tensor or NumPy array, broadcastable to (..., L, S); True = may attend.
+        What it hides must still be finite: 0 times NaN is NaN.
         returns: output (..., L, d_v), and with ``return_weights`` also the weights (..., L, S),
         both in the dtype of q. A query that may attend to nothing gets zeros, and so do the
         gradients through it.
@@ -27,14 +30,14 @@ def attention(q, k, v, *, mask=None, return_weights=False):
         ValueError: the shapes do not fit; the message names the argument.
 
     Source:
-        A. Vaswani et al., "Attention Is All You Need", 2017, equation 1. Departures: the mask
-        is boolean instead of minus infinity, and an empty row gives zeros.
+        A. Vaswani et al., "Attention Is All You Need", 2017, equation 1, with the mask of
+        section 3.2.3. Departures: an empty row gives zeros.
     """
     check_qkv(q, k, v, mask, kind=torch.Tensor)
     leading = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
     q, k, v = (x.expand(*leading, *x.shape[-2:]) for x in (q, k, v))
-    if mask is not None:  # the book's masks are NumPy arrays
-        mask = torch.as_tensor(mask, device=q.device).expand(*leading, q.shape[-2], k.shape[-2])
+    if mask is not None:
+        mask = as_tensor(mask, q.device).expand(*leading, q.shape[-2], k.shape[-2])
     if not return_weights:
         fill = (None,) * (2 - len(leading))  # the fused kernel wants two leading dimensions
         output = F.scaled_dot_product_attention(q[fill], k[fill], v[fill], attn_mask=mask)
@@ -51,20 +54,24 @@ def masked_softmax(scores, mask=None):
 
     Shapes:
         scores: (..., L, S)
-        mask: boolean tensor, broadcastable to ``scores``; True = may attend
+        mask: boolean tensor or NumPy array, broadcastable to ``scores``; True = may attend
         returns: (..., L, S), with finite gradients also through an empty row
 
     Raises:
-        TypeError: ``mask`` is not boolean.
+        TypeError: ``scores`` is no floating-point tensor, or ``mask`` is not boolean.
         ValueError: ``mask`` does not broadcast to the shape of ``scores``.
 
     Source:
         A. Vaswani et al., "Attention Is All You Need", 2017, section 3.2.3. Departure: the
         empty row, 0/0 in the formula, is all zeros here.
     """
+    if not isinstance(scores, torch.Tensor) or not scores.is_floating_point():
+        found = getattr(scores, "dtype", type(scores).__name__)
+        raise TypeError(f"scores is of {found}; it needs a floating-point tensor")
     if mask is None:
         return torch.softmax(scores, dim=-1)
     check_mask(mask, scores.shape)
+    mask = as_tensor(mask, scores.device)
     empty = ~mask.any(dim=-1, keepdim=True)
     scores = scores.masked_fill(~mask & ~empty, -torch.inf)
     return torch.softmax(scores, dim=-1).masked_fill(~mask, 0)

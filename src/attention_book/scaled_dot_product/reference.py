@@ -16,7 +16,8 @@ def attention(q, k, v, *, mask=None, return_weights=False):
 
     Shapes:
         q: (..., L, d_k), k: (..., S, d_k), v: (..., S, d_v)
-        mask: boolean, broadcastable to (..., L, S); True = may attend
+        mask: boolean, broadcastable to (..., L, S); True = may attend. What it hides must
+        still be finite: 0 times NaN is NaN.
         returns: output (..., L, d_v), and with ``return_weights`` also the weights (..., L, S),
         both in the dtype of q. A query that may attend to nothing gets zeros.
 
@@ -25,9 +26,8 @@ def attention(q, k, v, *, mask=None, return_weights=False):
         ValueError: the shapes do not fit; the message names the argument.
 
     Source:
-        A. Vaswani et al., "Attention Is All You Need", 2017, equation 1. Departures: the mask
-        is boolean instead of minus infinity, an empty row gives zeros, and float16 is computed
-        in float32.
+        A. Vaswani et al., "Attention Is All You Need", 2017, equation 1, with the mask of
+        section 3.2.3. Departures: an empty row gives zeros, and float16 is computed in float32.
     """
     q, k, v = np.asarray(q), np.asarray(k), np.asarray(v)
     check_qkv(q, k, v, mask, kind=np.ndarray)
@@ -52,7 +52,7 @@ def backward(q, k, v, grad_output, *, mask=None):
 
     Raises:
         TypeError, ValueError: as :func:`attention`; also if ``grad_output`` does not have the
-            shape of the output, or the leading dimensions of q, k, v differ.
+            shape and dtype of the output, or the leading dimensions of q, k, v differ.
 
     Source:
         T. Dao et al., "FlashAttention", 2022, appendix B.2, derives the same formulas.
@@ -67,6 +67,10 @@ def backward(q, k, v, grad_output, *, mask=None):
     if grad_output.shape != output.shape:
         raise ValueError(
             f"grad_output has shape {grad_output.shape}; it must equal the output's, {output.shape}"
+        )
+    if grad_output.dtype != q.dtype:
+        raise TypeError(
+            f"grad_output has dtype {grad_output.dtype}; it must equal that of q, {q.dtype}"
         )
     grad_v = np.swapaxes(weights, -1, -2) @ grad_output
     grad_weights = grad_output @ np.swapaxes(v, -1, -2)

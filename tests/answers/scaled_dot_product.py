@@ -1,0 +1,1012 @@
+"""Answers to the exercises on scaled dot-product attention."""
+
+import functools
+import itertools
+import math
+
+import numpy as np
+import scipy.special
+import torch
+
+from . import right, wrong
+
+# The parts ---------------------------------------------------------------------------------------
+
+
+def t(x):
+    return np.swapaxes(x, -1, -2)
+
+
+def scores_of(q, k, scale=None):
+    return q @ t(k) / (math.sqrt(q.shape[-1]) if scale is None else scale)
+
+
+def unshifted(scores, axis=-1):
+    exponentials = np.exp(scores)
+    return exponentials / exponentials.sum(axis=axis, keepdims=True)
+
+
+def softmax(scores, axis=-1):
+    return unshifted(scores - scores.max(axis=axis, keepdims=True), axis)
+
+
+def attend(scores=scores_of, weights=softmax, values=lambda v: v):
+    """Attention with one part exchanged."""
+    return lambda q, k, v: weights(scores(q, k)) @ values(v)
+
+
+def attention(q, k, v):
+    return softmax(scores_of(q, k)) @ v
+
+
+def tensors(*arrays):
+    return [torch.from_numpy(array) for array in arrays]
+
+
+def cast(function, dtype):
+    """Compute in another number type and come back."""
+
+    def answer(*arrays):
+        narrow = [a.astype(dtype) if a.dtype != bool else a for a in arrays]
+        return function(*narrow).astype(arrays[0].dtype)
+
+    return answer
+
+
+# scaled_dot_product.similarity -------------------------------------------------------------------
+
+right(
+    "scaled_dot_product.similarity",
+    (2, 0, 1),
+    [2, 0, 1],
+    tuple(np.array([2, 0, 1])),
+    (np.int8(2), np.uint64(0), np.float32(1)),
+    (2.0, 0.0, 1.0),
+    np.array([2, 0, 1]),
+    np.array([2.0, 0.0, 1.0]),
+    torch.tensor([2, 0, 1]),
+)
+
+NOT_THREE_KEYS = "three key numbers are asked for"
+NAMED_TRIPLES = {
+    (2, 0, 2): "a distance is not a similarity",
+    (2, 2, 1): "the cosine was taken without dividing by the lengths",
+    (0, 2, 1): "dot product and cosine are exchanged",
+    (0, 0, 0): "the three measures do not agree here",
+    (1, 1, 1): "the three measures do not agree here",
+    (2, 2, 2): "the three measures do not agree here",
+    (0, 2, 2): "the smallest score was taken",
+}
+wrong(
+    "scaled_dot_product.similarity",
+    *(
+        (str(answer), answer, NAMED_TRIPLES.get(answer))
+        for answer in itertools.product(range(3), repeat=3)
+        if answer != (2, 0, 1)
+    ),
+    ("counted from 1", [3, 1, 2], "keys are counted from 0"),
+    ("distance, counted from 1", (3, 1, 3), NOT_THREE_KEYS),
+    ("the scores", (6.0, 1.0, -0.1), NOT_THREE_KEYS),
+    ("the keys themselves", ([4, 3], [0, 0.5], [0.3, 1.9])),
+    ("two of three", (2, 0), NOT_THREE_KEYS),
+    ("four", (2, 0, 1, 0), NOT_THREE_KEYS),
+    ("a set", {0, 1, 2}),
+    ("a text", "2, 0, 1", NOT_THREE_KEYS),
+    ("a matrix", np.array([[2, 0, 1]]), NOT_THREE_KEYS),
+    ("one number", 2),
+    ("names", ("key 2", "key 0", "key 1"), NOT_THREE_KEYS),
+    ("truth values", (2, False, True)),
+)
+
+
+# scaled_dot_product.spread -----------------------------------------------------------------------
+
+right(
+    "scaled_dot_product.spread",
+    lambda d, sigma_q, sigma_k: np.sqrt(d) * sigma_q * sigma_k,
+    lambda d, sigma_q, sigma_k: (d * sigma_q**2 * sigma_k**2) ** 0.5,
+    lambda d, sigma_q, sigma_k: math.hypot(*[sigma_q * sigma_k] * d),
+    lambda d, sigma_q, sigma_k: np.linalg.norm(np.full(d, sigma_q * sigma_k)),
+    lambda d, sigma_q, sigma_k: math.exp(math.log(d * sigma_q**2 * sigma_k**2) / 2),
+    lambda d, sigma_q, sigma_k: np.array(math.sqrt(d) * sigma_k) * sigma_q,
+    lambda d, sigma_q, sigma_k: torch.full((d,), sigma_q * sigma_k).double().norm().item(),
+)
+
+
+def sampled_spread(d, sigma_q, sigma_k):
+    rng = np.random.default_rng(0)
+    products = rng.normal(0, sigma_q, (500, d)) * rng.normal(0, sigma_k, (500, d))
+    return products.sum(axis=1).std()
+
+
+wrong(
+    "scaled_dot_product.spread",
+    ("simulated", sampled_spread),
+    ("rounded", lambda d, a, b: round(math.sqrt(d) * a * b, 6)),
+    ("the whole root", lambda d, a, b: math.isqrt(d) * a * b),
+    ("single precision", lambda d, a, b: np.float32(math.sqrt(d) * a * b)),
+    ("d alone", lambda d, a, b: d),
+    ("the components alone", lambda d, a, b: a * b),
+    ("d - 1", lambda d, a, b: math.sqrt(d - 1) * a * b),
+    ("d + 1", lambda d, a, b: math.sqrt(d + 1) * a * b),
+    ("twice", lambda d, a, b: 2 * math.sqrt(d) * a * b),
+    ("negative", lambda d, a, b: -math.sqrt(d) * a * b),
+    ("only sigma_q", lambda d, a, b: math.sqrt(d) * a),
+    ("only sigma_k", lambda d, a, b: math.sqrt(d) * b),
+    ("sigma_q twice", lambda d, a, b: math.sqrt(d) * a * a),
+    ("sigmas added", lambda d, a, b: math.sqrt(d) * (a + b)),
+    ("sigmas averaged", lambda d, a, b: math.sqrt(d) * (a + b) / 2),
+    ("sigmas squared", lambda d, a, b: math.sqrt(d) * a**2 * b**2),
+    ("only sigma_k squared", lambda d, a, b: math.sqrt(d) * a * b**2),
+    ("the cube root", lambda d, a, b: d ** (1 / 3) * a * b),
+    ("d squared", lambda d, a, b: d**2 * a * b),
+    ("the variance squared", lambda d, a, b: (d * a**2 * b**2) ** 2),
+    ("the mean absolute value", lambda d, a, b: math.sqrt(2 * d / math.pi) * a * b),
+    ("1/√d", lambda d, a, b: 1 / math.sqrt(d), "that is the factor that undoes the spread"),
+    ("σσ/√d", lambda d, a, b: a * b / math.sqrt(d)),
+    ("the variance", lambda d, a, b: d * (a * b) ** 2, "that is the variance"),
+    ("a text", lambda d, a, b: str(math.sqrt(d) * a * b)),
+    ("an array", lambda d, a, b: np.sqrt([d]) * a * b),
+    ("a tensor", lambda d, a, b: torch.tensor(math.sqrt(d) * a * b)),
+    ("a complex number", lambda d, a, b: complex(math.sqrt(d) * a * b)),
+)
+
+
+# scaled_dot_product.silent_failure ---------------------------------------------------------------
+
+right(
+    "scaled_dot_product.silent_failure",
+    (709.5, 709.6, 709.7),
+    np.array([709.7, 709.6, 709.5]),
+    [709.78, 709.7, 0],
+    [709, 709.2, 709.5],
+    (np.float64(709.5), np.float32(709.75), 709.25),
+    [-1000, 709.7, 709.6],
+    torch.tensor([709.5, 709.6, 0.0], dtype=torch.float64),
+)
+
+SHAPE = "three finite scores are asked for"
+OVERFLOW = "this one shouts: an exponential overflows and inf/inf is NaN"
+EQUAL = "the three scores shall differ"
+UNDERFLOW = "this one shouts: all exponentials underflow and 0/0 is NaN"
+FINITE = "the sum of the exponentials is still finite"
+HARMLESS = "nothing breaks: these weights are right"
+
+wrong(
+    "scaled_dot_product.silent_failure",
+    ("one score", 709.5, SHAPE),
+    ("two scores", (709.5, 709.5), SHAPE),
+    ("four scores", [709.5] * 4, SHAPE),
+    ("a row", [[709.5, 709.5, 709.5]], SHAPE),
+    ("a column", np.full((3, 1), 709.5), SHAPE),
+    ("infinity", [np.inf, 0, 0], SHAPE),
+    ("NaN", [np.nan, 709.5, 709.5], SHAPE),
+    ("words", ["a", "b", "c"], SHAPE),
+    ("complex scores", [709.5j, 709.5j, 709.5j], SHAPE),
+    ("numbers beyond float64", [10**400] * 3, SHAPE),
+    ("a text", "709.5", SHAPE),
+    ("a dictionary", {"scores": [709.5] * 3}, SHAPE),
+    ("those of the text", [709.5] * 3, EQUAL),
+    ("two equal ones", [709.6, 709.6, 0], EQUAL),
+    ("all equal, far above", np.full(3, 1e6), EQUAL),
+    ("all zero", (0, 0, 0), EQUAL),
+    ("one above the limit", [709.79, 0, 1], OVERFLOW),
+    ("the opposite ends", [1000, -1000, 0], OVERFLOW),
+    ("all far above", [1e6, 2e6, 3e6], OVERFLOW),
+    ("all far below", [-746, -1000, -2000], UNDERFLOW),
+    ("all very far below", [-1e300, -2e300, -3e300], UNDERFLOW),
+    ("one just below the limit", [709.78, 0, 1], FINITE),
+    ("three that sum to just below it", [708.68, 708.67, 708.66], FINITE),
+    ("three near 700", [705.0, 704.0, 703.0], FINITE),
+    ("ordinary", (0, 1, 0.5), HARMLESS),
+    ("negative", [-1, -2, -3], HARMLESS),
+    ("nearly the smallest exponentials", [-700.0, -701.0, -702.0], HARMLESS),
+    ("large for float32", [88.7, 88.8, 88.9], HARMLESS),
+)
+
+
+# scaled_dot_product.attention --------------------------------------------------------------------
+
+right(
+    "scaled_dot_product.attention",
+    attend(weights=lambda s: scipy.special.softmax(s, axis=-1)),
+    attend(weights=lambda s: np.exp(scipy.special.log_softmax(s, axis=-1))),
+    attend(weights=lambda s: np.exp(s - scipy.special.logsumexp(s, axis=-1, keepdims=True))),
+    attend(weights=lambda s: np.exp(s - np.logaddexp.reduce(s, axis=-1, keepdims=True))),
+    attend(weights=lambda s: softmax(s - 5)),
+    attend(weights=lambda s: 1 / np.exp(s[..., None, :] - s[..., :, None]).sum(axis=-1)),
+    attend(scores=lambda q, k: q / math.sqrt(q.shape[-1]) @ t(k)),
+    attend(scores=lambda q, k: q @ t(k) * q.shape[-1] ** -0.5),
+    attend(scores=lambda q, k: (q * q.shape[-1] ** -0.25) @ t(k * k.shape[-1] ** -0.25)),
+    attend(scores=lambda q, k: q @ t(k) / np.sqrt(q.dtype.type(q.shape[-1]))),
+    attend(scores=lambda q, k: (q[..., None, :] * k[..., None, :, :]).sum(-1) / len(q[0].T) ** 0.5),
+    cast(attention, np.float64),
+    cast(attention, np.longdouble),
+    lambda q, k, v: t(t(v) @ softmax(t(scores_of(q, k)), axis=-2)),
+    lambda q, k, v: np.vectorize(attention, signature="(l,d),(s,d),(s,e)->(l,e)")(q, k, v),
+    lambda q, k, v: np.asfortranarray(attention(q, k, v)),
+    lambda q, k, v: torch.nn.functional.scaled_dot_product_attention(*tensors(q, k, v)).numpy(),
+)
+
+
+@right("scaled_dot_product.attention")
+def attention_by_einsum(q, k, v):
+    scores = np.einsum("...id,...jd->...ij", q, k) / math.sqrt(q.shape[-1])
+    return np.einsum("...ij,...je->...ie", softmax(scores), v)
+
+
+@right("scaled_dot_product.attention")
+def attention_by_torch(q, k, v):
+    q, k, v = tensors(q, k, v)
+    return (torch.softmax(q @ k.mT / math.sqrt(q.shape[-1]), dim=-1) @ v).numpy()
+
+
+@right("scaled_dot_product.attention")
+def attention_by_loops(q, k, v):
+    output = np.zeros((*q.shape[:-1], v.shape[-1]), q.dtype)
+    for query in np.ndindex(q.shape[:-1]):
+        keys, values = k[query[:-1]], v[query[:-1]]
+        scores = [
+            math.fsum(a * b for a, b in zip(q[query].tolist(), key.tolist(), strict=True))
+            / math.sqrt(q.shape[-1])
+            for key in keys
+        ]
+        weights = [math.exp(score - max(scores)) for score in scores]
+        for weight, value in zip(weights, values, strict=True):
+            output[query] += value * output.dtype.type(weight / math.fsum(weights))
+    return output
+
+
+@right("scaled_dot_product.attention")
+def attention_one_key_at_a_time(q, k, v):
+    peak = np.full((*q.shape[:-1], 1), -np.inf, q.dtype)
+    total, output = np.zeros_like(peak), np.zeros((*q.shape[:-1], v.shape[-1]), q.dtype)
+    for j in range(k.shape[-2]):
+        score = scores_of(q, k[..., j : j + 1, :])
+        new_peak = np.maximum(peak, score)
+        shrink, weight = np.exp(peak - new_peak), np.exp(score - new_peak)
+        total = total * shrink + weight
+        output = output * shrink + weight * v[..., j : j + 1, :]
+        peak = new_peak
+    return output / total
+
+
+@right("scaled_dot_product.attention")
+def attention_divided_at_the_end(q, k, v):
+    scores = scores_of(q, k)
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    both = exponentials @ np.concatenate([v, np.ones_like(v[..., :1])], axis=-1)
+    return both[..., :-1] / both[..., -1:]
+
+
+def with_epsilon(epsilon):
+    def weights(scores):
+        exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return exponentials / (exponentials.sum(axis=-1, keepdims=True) + epsilon)
+
+    return attend(weights=weights)
+
+
+def first_of_the_batch(q, k, v):
+    output = attention(q, k, v)
+    output[...] = output[:1] if q.ndim > 2 else output
+    return output
+
+
+def wrong_for_heads(q, k, v):
+    return attention(q[:1], k[:1], v[:1]).repeat(len(q), 0) if q.ndim == 4 else attention(q, k, v)
+
+
+def causal_if_square(q, k, v):
+    scores = scores_of(q, k)
+    if q.shape[-2] == k.shape[-2]:
+        scores = np.where(np.tri(q.shape[-2], dtype=bool), scores, -np.inf)
+    return softmax(scores) @ v
+
+
+def writes_to(name, function=attention):
+    def answer(q, k, v):
+        output = function(q, k, v)
+        {"q": q, "k": k, "v": v}[name][...] *= 2
+        return output
+
+    return answer
+
+
+def by_dot(q, k, v):
+    return np.dot(softmax(np.dot(q, t(k)) / math.sqrt(q.shape[-1])), v)
+
+
+def by_einsum_of_matrices(q, k, v):
+    scores = np.einsum("id,jd->ij", q, k) / math.sqrt(q.shape[-1])
+    return np.einsum("ij,jd->id", softmax(scores), v)
+
+
+def by_transpose_of_three(q, k, v):
+    keys = k.transpose(0, 2, 1) if k.ndim == 3 else k.T
+    return softmax(q @ keys / math.sqrt(q.shape[-1])) @ v
+
+
+def numpy_root(q, k):
+    return q @ t(k) / np.sqrt(q.shape[-1])
+
+
+def shift_of(peak):
+    return lambda scores: unshifted(scores - peak(scores))
+
+
+def scaled_by(scale):
+    return attend(scores=lambda q, k: scores_of(q, k, scale(q.shape[-1])))
+
+
+NO_SCALE = "the scale is missing"
+NO_SHIFT = "the exponentials overflow or underflow: nothing was subtracted"
+OTHER_PEAK = "something else than the row's maximum was subtracted"
+ONE_PEAK = "one maximum was subtracted from the whole array"
+
+wrong(
+    "scaled_dot_product.attention",
+    # the scale
+    ("√(d_k - 1)", scaled_by(lambda d: math.sqrt(d - 1) or 1)),
+    ("√(d_k + 1)", scaled_by(lambda d: math.sqrt(d + 1))),
+    ("the fourth root of d_k", scaled_by(lambda d: d**0.25)),
+    ("always 8", scaled_by(lambda d: 8)),
+    ("always 2", scaled_by(lambda d: 2)),
+    ("log d_k", scaled_by(lambda d: math.log(d + 1))),
+    ("twice √d_k", scaled_by(lambda d: 2 * math.sqrt(d))),
+    ("√d_k on both q and k", scaled_by(lambda d: d), "the scores are divided by d_k"),
+    # the scores
+    ("-q kᵀ", attend(scores=lambda q, k: -scores_of(q, k))),
+    ("|q kᵀ|", attend(scores=lambda q, k: abs(scores_of(q, k)))),
+    (
+        "squared distances",
+        attend(scores=lambda q, k: -((q[..., None, :] - k[..., None, :, :]) ** 2).sum(-1)),
+    ),
+    ("keys attend to keys", attend(scores=lambda q, k: scores_of(k, k))),
+    ("only q brought to unit length", lambda q, k, v: attention(q / abs(q).max(), k, v)),
+    (
+        "k reshaped, not transposed",
+        attend(
+            scores=lambda q, k: (
+                q @ k.reshape(*k.shape[:-2], k.shape[-1], k.shape[-2]) / math.sqrt(q.shape[-1])
+            )
+        ),
+    ),
+    # the weights
+    ("no softmax", attend(weights=lambda s: s)),
+    ("scores over their sum", attend(weights=lambda s: s / s.sum(-1, keepdims=True))),
+    ("exponentials alone", attend(weights=lambda s: np.exp(s - s.max(-1, keepdims=True)))),
+    ("tanh", attend(weights=np.tanh)),
+    ("sigmoid", attend(weights=scipy.special.expit)),
+    ("ReLU", attend(weights=lambda s: np.maximum(s, 0))),
+    ("base 2", attend(weights=lambda s: softmax(s * math.log(2)))),
+    ("base 10", attend(weights=lambda s: softmax(s * math.log(10)))),
+    ("log-softmax", attend(weights=lambda s: np.log(softmax(s)))),
+    ("softmax twice", attend(weights=lambda s: softmax(softmax(s)))),
+    (
+        "the best key alone",
+        attend(weights=lambda s: (s == s.max(-1, keepdims=True)) * s.dtype.type(1)),
+    ),
+    ("uniform", attend(weights=lambda s: np.full_like(s, 1 / s.shape[-1]))),
+    ("causal", attend(weights=lambda s: softmax(np.where(np.tri(*s.shape[-2:]), s, -np.inf)))),
+    ("causal when L = S", causal_if_square),
+    ("sums over the whole batch", attend(weights=lambda s: softmax(s) / s[..., 0].size)),
+    # the shift
+    ("less the mean", attend(weights=shift_of(lambda s: s.mean(-1, keepdims=True))), OTHER_PEAK),
+    ("less the minimum", attend(weights=shift_of(lambda s: s.min(-1, keepdims=True))), OTHER_PEAK),
+    (
+        "less the maximum over the first axis",
+        attend(weights=shift_of(lambda s: s.max(0))),
+        "the maximum was taken over the queries",
+    ),
+    (
+        "less one maximum per matrix",
+        attend(weights=shift_of(lambda s: s.max((-2, -1), keepdims=True))),
+        ONE_PEAK,
+    ),
+    ("divided by the maximum", attend(weights=lambda s: unshifted(s / s.max(-1, keepdims=True)))),
+    ("the maximum without keepdims", attend(weights=shift_of(lambda s: s.max(-1)))),
+    (
+        "the shift in the numerator only",
+        attend(
+            weights=lambda s: (
+                np.exp(s - s.max(-1, keepdims=True)) / np.exp(s).sum(-1, keepdims=True)
+            )
+        ),
+    ),
+    (
+        "shifted after the exponential",
+        attend(weights=lambda s: (lambda e: (e - e.max()) / (e - e.max()).sum())(np.exp(s))),
+    ),
+    ("clipped at ±500, then stable", attend(weights=lambda s: softmax(np.clip(s, -500, 500)))),
+    ("clipped at ±20, then stable", attend(weights=lambda s: softmax(np.clip(s, -20, 20)))),
+    *(
+        (f"an epsilon of {epsilon} in the denominator", with_epsilon(np.float32(epsilon)))
+        for epsilon in (1e-6, 1e-7, 1e-9, 1e-10, 1e-12)
+    ),
+    # the output
+    ("transposed", lambda q, k, v: t(attention(q, k, v))),
+    ("the weights", lambda q, k, v: softmax(scores_of(q, k))),
+    ("the mean over the keys", attend(values=lambda v: v / v.dtype.type(v.shape[-2]))),
+    ("values in reverse", attend(values=lambda v: v[..., ::-1, :])),
+    ("divided by √d_v", attend(values=lambda v: v / math.sqrt(v.shape[-1]))),
+    ("a residual on top", lambda q, k, v: attention(q, k, v) + q[..., :1]),
+    ("zeros", lambda q, k, v: np.zeros((*q.shape[:-1], v.shape[-1]), q.dtype)),
+    ("output and weights", lambda q, k, v: (attention(q, k, v), softmax(scores_of(q, k)))),
+    # precision
+    ("rounded to 6 digits", lambda q, k, v: attention(q, k, v).round(6)),
+    ("rounded to 8 digits", lambda q, k, v: attention(q, k, v).round(8)),
+    ("right to one part in a million", lambda q, k, v: attention(q, k, v) * np.float32(1 + 1e-6)),
+    ("float16 inside", cast(attention, np.float16)),
+    ("float32 inside", cast(attention, np.float32)),
+    ("weights in float32", attend(weights=lambda s: softmax(s).astype(np.float32).astype(s.dtype))),
+    ("always float32", lambda q, k, v: attention(q, k, v).astype(np.float32)),
+    (
+        "always float64",
+        lambda q, k, v: attention(q, k, v).astype(np.float64),
+        "single precision became double",
+    ),
+    # other dimensions
+    ("only the first of a batch", first_of_the_batch),
+    ("wrong for a batch of heads", wrong_for_heads),
+    ("np.dot", by_dot),
+    ("einsum of matrices", by_einsum_of_matrices),
+    ("transpose(0, 2, 1)", by_transpose_of_three),
+    (
+        "stable, with k.T",
+        attend(scores=lambda q, k: q @ k.T / math.sqrt(q.shape[-1])),
+        "k.T reverses all axes of a batch",
+    ),
+    # arguments
+    ("writes to v", writes_to("v")),
+    ("writes to k and is wrong", writes_to("k", attend(weights=np.tanh))),
+    # two mistakes at once
+    (
+        "no scale, and no shift",
+        attend(scores=lambda q, k: q @ t(k), weights=unshifted),
+        NO_SCALE,
+    ),
+    ("no scale, and axis=1", attend(lambda q, k: q @ t(k), lambda s: softmax(s, axis=1)), NO_SCALE),
+    ("the root is float64, and no shift", attend(numpy_root, unshifted), NO_SHIFT),
+    (
+        "the root is float64, and one maximum",
+        attend(numpy_root, shift_of(lambda s: s.max())),
+        ONE_PEAK,
+    ),
+    (
+        "divided by d_k, and one maximum",
+        attend(lambda q, k: q @ t(k) / q.shape[-1], shift_of(lambda s: s.max())),
+        "the scores are divided by d_k",
+    ),
+    (
+        "softmax over the queries, and no scale",
+        attend(lambda q, k: q @ t(k), lambda s: softmax(s, -2)),
+    ),
+)
+
+
+# scaled_dot_product.masked_attention -------------------------------------------------------------
+
+
+def masked(fill=-np.inf, weights=softmax, empty=True):
+    """Masked attention with one part exchanged; ``empty`` sets the rows that see nothing to 0."""
+
+    def answer(q, k, v, mask):
+        scores = scores_of(q, k)
+        hidden = fill(scores) if callable(fill) else fill
+        output = weights(np.where(mask, scores, hidden)) @ v
+        return np.where(mask.any(axis=-1, keepdims=True), output, 0) if empty else output
+
+    return answer
+
+
+masked_attention = masked()
+
+right(
+    "scaled_dot_product.masked_attention",
+    masked_attention,
+    masked(fill=np.finfo(np.float64).min),
+    masked(weights=lambda s: np.nan_to_num(scipy.special.softmax(s, axis=-1)), empty=False),
+    masked(weights=lambda s: np.nan_to_num(softmax(s)), empty=False),
+    lambda q, k, v, mask: np.nan_to_num(softmax(scores_of(q, k) + np.where(mask, 0, -np.inf))) @ v,
+)
+
+
+@right("scaled_dot_product.masked_attention")
+def masked_attention_by_torch(q, k, v, mask):
+    return torch.nn.functional.scaled_dot_product_attention(
+        *tensors(q, k, v), attn_mask=torch.from_numpy(mask)
+    ).numpy()
+
+
+@right("scaled_dot_product.masked_attention")
+def masked_attention_by_masked_fill(q, k, v, mask):
+    q, k, v, mask = tensors(q, k, v, mask)
+    scores = (q @ k.mT / math.sqrt(q.shape[-1])).masked_fill(~mask, -torch.inf)
+    return (torch.softmax(scores, dim=-1).nan_to_num(0) @ v).numpy()
+
+
+@right("scaled_dot_product.masked_attention")
+def masked_attention_that_leaves_keys_out(q, k, v, mask):
+    mask = np.broadcast_to(mask, (*q.shape[:-1], k.shape[-2]))
+    output = np.zeros((*q.shape[:-1], v.shape[-1]))
+    for query in np.ndindex(q.shape[:-1]):
+        seen = mask[query]
+        if seen.any():
+            keys, values = k[query[:-1]][seen], v[query[:-1]][seen]
+            output[query] = softmax(keys @ q[query] / math.sqrt(q.shape[-1])) @ values
+    return output
+
+
+@right("scaled_dot_product.masked_attention")
+def masked_attention_by_where(q, k, v, mask):
+    scores = scores_of(q, k)
+    mask = np.broadcast_to(mask, scores.shape)
+    peak = scores.max(axis=-1, keepdims=True, where=mask, initial=-np.inf)
+    weights = np.zeros_like(scores)
+    np.exp(scores - np.maximum(peak, -1.7e308), where=mask, out=weights)
+    total = weights.sum(axis=-1, keepdims=True)
+    return np.divide(weights, total, where=total > 0, out=weights) @ v
+
+
+@right("scaled_dot_product.masked_attention")
+def masked_attention_by_a_masked_array(q, k, v, mask):
+    scores = scores_of(q, k)
+    scores = np.ma.masked_array(scores, np.broadcast_to(~mask, scores.shape))
+    weights = np.ma.exp(scores - scores.max(axis=-1, keepdims=True))
+    return (weights / weights.sum(axis=-1, keepdims=True)).filled(0) @ v
+
+
+@right("scaled_dot_product.masked_attention")
+def masked_attention_with_a_floor_under_the_sum(q, k, v, mask):
+    scores = np.where(mask, scores_of(q, k), -np.inf)
+    peak = scores.max(axis=-1, keepdims=True)
+    weights = np.exp(scores - np.where(np.isneginf(peak), 0, peak))
+    return weights / np.maximum(weights.sum(axis=-1, keepdims=True), 1e-9) @ v  # the sum is >= 1
+
+
+def masked_with_epsilon(epsilon):
+    def weights(scores):
+        peak = scores.max(axis=-1, keepdims=True)
+        exponentials = np.exp(scores - np.where(np.isneginf(peak), 0, peak))
+        return exponentials / (exponentials.sum(axis=-1, keepdims=True) + epsilon)
+
+    return masked(weights=weights)
+
+
+def one_peak(scores):
+    exponentials = np.exp(scores - scores.max())
+    total = exponentials.sum(axis=-1, keepdims=True)
+    return exponentials / np.where(total == 0, 1, total)
+
+
+def assigns_by_mask(q, k, v, mask):
+    scores = scores_of(q, k)
+    scores[~mask] = -np.inf
+    return np.nan_to_num(softmax(scores)) @ v
+
+
+def other_mask(change):
+    return lambda q, k, v, mask: masked_attention(q, k, v, change(mask))
+
+
+def empty_rows(value):
+    def answer(q, k, v, mask):
+        output = masked_attention(q, k, v, mask)
+        return np.where(mask.any(axis=-1, keepdims=True), output, value(v, output))
+
+    return answer
+
+
+def skips_when_any_row_is_empty(q, k, v, mask):
+    if not mask.any(axis=-1).all():
+        return np.zeros((*q.shape[:-1], v.shape[-1]))
+    return masked_attention(q, k, v, mask)
+
+
+def writes_to_the_mask(q, k, v, mask):
+    output = masked_attention(q, k, v, mask)
+    mask[...] = True
+    return output
+
+
+def hides_loud_keys_late(q, k, v, mask):
+    scores = scores_of(q, k)
+    weights = np.where(mask, np.exp(scores - scores.max(axis=-1, keepdims=True)), 0)
+    total = weights.sum(axis=-1, keepdims=True)
+    return weights / np.where(total == 0, 1, total) @ v
+
+
+AVERAGES = "a query that sees nothing averages what it must not see"
+NAN = "a query that sees nothing gets NaN"
+LARGE = "a large negative number is not minus infinity"
+TURNED = "the mask is read the wrong way round"
+
+wrong(
+    "scaled_dot_product.masked_attention",
+    # the fill
+    ("-1e4, empty rows averaged", masked(-1e4, empty=False), AVERAGES),
+    ("-1e30, empty rows averaged", masked(-1e30, empty=False), AVERAGES),
+    *(
+        (f"{fill}, empty rows zero", masked(fill), LARGE)
+        for fill in (-1e3, -1e4, -1e30, float(np.finfo(np.float32).min))
+    ),
+    ("-30, empty rows zero", masked(-30.0)),
+    ("-100, empty rows zero", masked(-100.0)),
+    ("below the smallest score by 30", masked(lambda s: s.min() - 30)),
+    ("the smallest score", masked(lambda s: s.min())),
+    ("below the row's smallest by 50", masked(lambda s: s.min(-1, keepdims=True) - 50)),
+    ("1e-9, as if it were small", masked(1e-9, empty=False)),
+    ("NaN", masked(np.nan)),
+    ("(1 - mask) * -1e9", lambda q, k, v, mask: softmax(scores_of(q, k) + (1 - mask) * -1e9) @ v),
+    (
+        "(1 - mask) * -inf",
+        lambda q, k, v, mask: softmax(scores_of(q, k) + (1 - mask) * -np.inf) @ v,
+    ),
+    ("mask * -1e9", lambda q, k, v, mask: softmax(scores_of(q, k) + mask * -1e9) @ v, TURNED),
+    # the denominator
+    *(
+        (f"an epsilon of {epsilon}", masked_with_epsilon(epsilon))
+        for epsilon in (1e-6, 1e-8, 1e-10, 1e-12)
+    ),
+    # the shift
+    ("one maximum for all", masked(weights=one_peak)),
+    (
+        "no shift, and NaN replaced",
+        masked(weights=lambda s: np.nan_to_num(unshifted(s)), empty=False),
+    ),
+    (
+        "the maximum over hidden keys too",
+        hides_loud_keys_late,
+        "a hidden key still decides: it was masked after the exponential",
+    ),
+    # the mask
+    ("mask transposed", other_mask(t)),
+    ("the first query's row for all", other_mask(lambda mask: mask[..., :1, :])),
+    ("the last query's row for all", other_mask(lambda mask: mask[..., -1:, :])),
+    ("what any query may see", other_mask(lambda mask: mask.any(-2, keepdims=True))),
+    ("what all queries may see", other_mask(lambda mask: mask.all(-2, keepdims=True))),
+    ("the first mask of a batch", other_mask(lambda mask: mask[(0,) * (mask.ndim - 2)])),
+    ("causal as well", other_mask(lambda mask: mask & np.tri(*mask.shape[-2:], dtype=bool))),
+    (
+        "for matrices of masks only",
+        other_mask(lambda mask: mask if mask.ndim == 2 else mask[..., :1, :]),
+    ),
+    ("scores[~mask] = -inf", assigns_by_mask),
+    ("turned, and NaN", lambda q, k, v, mask: masked(empty=False)(q, k, v, ~mask), TURNED),
+    ("turned, and -1e9", lambda q, k, v, mask: masked(-1e9, empty=False)(q, k, v, ~mask), TURNED),
+    (
+        "the scores times the mask",
+        lambda q, k, v, mask: softmax(scores_of(q, k) * mask) @ v,
+        "hidden keys have the score 0",
+    ),
+    (
+        "the weights times the mask",
+        lambda q, k, v, mask: (softmax(scores_of(q, k)) * mask) @ v,
+        "the weights no longer sum to 1",
+    ),
+    ("the hidden values set to 0", lambda q, k, v, mask: attention(q, k, v * t(mask[..., :1, :]))),
+    # the empty row
+    ("NaN when empty", empty_rows(lambda v, o: np.nan), NAN),
+    ("the mean when empty", empty_rows(lambda v, o: v.mean(-2, keepdims=True))),
+    ("the first value when empty", empty_rows(lambda v, o: v[..., :1, :])),
+    ("the first output when empty", empty_rows(lambda v, o: o[..., :1, :])),
+    ("ones when empty", empty_rows(lambda v, o: 1.0)),
+    ("zeros for all when one is empty", skips_when_any_row_is_empty),
+    # the rest
+    ("no scale", lambda q, k, v, mask: masked_attention(q * math.sqrt(q.shape[-1]), k, v, mask)),
+    ("no scale, no mask", lambda q, k, v, mask: attention(q * math.sqrt(q.shape[-1]), k, v)),
+    ("softmax over the queries", masked(weights=lambda s: np.nan_to_num(softmax(s, axis=-2)))),
+    ("axis=1", masked(weights=lambda s: np.nan_to_num(softmax(s, axis=1)))),
+    ("rounded", lambda q, k, v, mask: masked_attention(q, k, v, mask).round(7)),
+    ("always float32", lambda q, k, v, mask: masked_attention(q, k, v, mask).astype(np.float32)),
+    ("float32 inside", cast(masked_attention, np.float32)),
+    ("the weights", lambda q, k, v, mask: softmax(np.where(mask, scores_of(q, k), -np.inf))),
+    ("writes to the mask", writes_to_the_mask),
+)
+
+
+# scaled_dot_product.off_diagonal -----------------------------------------------------------------
+
+right(
+    "scaled_dot_product.off_diagonal",
+    [[1, 0], [3, 0]],
+    ((1.0, 0.0), (1.5, 0.5)),
+    np.array([[1.0], [2.0]]),
+    np.array([[1, 0], [2, 0]], dtype=np.float32),
+    torch.tensor([[1.0, 0.0], [3.0, 0.0]]),
+    [[0.001, 0.0], [0.003, 0.0]],
+    [[1e-6], [2e-6]],
+    [[1e100, 0], [2e100, 1e100]],
+    [[-1, 0], [-2, 0], [0, 5]],
+    [[100.0, 0.0], [100.1, 0.0]],
+    np.random.default_rng(0).standard_normal((8, 2)),
+)
+
+MATRIX = "X must be a matrix of finite numbers, one token a row"
+ONE = "one token can only attend to itself"
+TIE = "all scores are equal, so nothing is larger"
+LENGTH = "these tokens have the same length"
+ANGLE = "these tokens are at right angles"
+AWAY = "no token points the way of another"
+SHORT = "no other token is long enough for its angle"
+
+wrong(
+    "scaled_dot_product.off_diagonal",
+    ("those of the text", np.array([[1, 0], [3, 0], [0, 1]]), "these are the tokens of the text"),
+    ("a number", 3.0, MATRIX),
+    ("a vector", np.array([1.0, 3.0]), MATRIX),
+    ("a ragged list", [[1, 2], [3]], MATRIX),
+    ("tokens without features", [[], []], MATRIX),
+    ("a batch", [[[1, 0], [3, 0]]], MATRIX),
+    ("a NaN", [[np.nan, 0], [3, 0]], MATRIX),
+    ("an infinity", [[1, 0], [np.inf, 0]], MATRIX),
+    ("a text", "identity", MATRIX),
+    ("words", [["a"], ["b"]], MATRIX),
+    ("complex tokens", [[1j, 0], [3j, 0]], MATRIX),
+    ("one token", np.ones((1, 5)), ONE),
+    ("ones", np.ones((3, 3)), TIE),
+    ("zeros", np.zeros((2, 4)), TIE),
+    ("the identity", np.eye(3), LENGTH),
+    ("two opposite tokens", [[1.0, 2.0], [-1.0, -2.0]], LENGTH),
+    ("a token twice", [[1, 0], [1, 0], [0, 1]], LENGTH),
+    ("points of a circle", [[math.cos(a), math.sin(a)] for a in (0, 0.1, 2)], LENGTH),
+    ("tiny tokens of one length", [[1e-9, 0], [0, 1e-9]], LENGTH),
+    ("a diagonal", np.diag([1, 2, 3]), ANGLE),
+    ("a zero token", [[0, 0], [1, 2]], ANGLE),
+    ("opposite, one longer", [[1.0, 0.0], [-5.0, 0.0]], AWAY),
+    ("all at blunt angles", [[1, 0], [-1, 1], [-1, -3]], AWAY),
+    ("a tie with the longer one", [[1, 0], [1, 5]], SHORT),
+    ("nearly the same length", [[1.0, 0.0], [0.9, 0.9]], SHORT),
+    ("longer, but nearly at right angles", [[2.0, 0.0], [0.5, 3.0]], SHORT),
+)
+
+
+# scaled_dot_product.attention_backward -----------------------------------------------------------
+
+
+def jacobian(p, g, axis=-1):
+    return p * (g - (p * g).sum(axis=axis, keepdims=True))
+
+
+def backward(through=jacobian, scale=None, weights=lambda q, k: softmax(scores_of(q, k))):
+    """The backward pass with one part exchanged."""
+
+    def answer(q, k, v, grad_output):
+        p = weights(q, k)
+        factor = 1 / math.sqrt(q.shape[-1]) if scale is None else scale(q, k, v)
+        grad_scores = through(p, grad_output @ t(v)) * factor
+        return grad_scores @ k, t(grad_scores) @ q, t(p) @ grad_output
+
+    return answer
+
+
+gradients = backward()
+
+
+def each(change):
+    """The right gradients, each changed in the same way."""
+    return lambda *arguments: tuple(change(g) for g in gradients(*arguments))
+
+
+def only(number, change):
+    """The right gradients, one of them changed."""
+
+    def answer(q, k, v, grad_output):
+        result = list(gradients(q, k, v, grad_output))
+        result[number] = change(result[number], q, k, v, grad_output)
+        return tuple(result)
+
+    return answer
+
+
+def backward_by_steps(quotient):
+    """The derivative by each number, from the loss at a step along it."""
+
+    def answer(q, k, v, grad_output):
+        def loss(q, k, v):
+            scores = scores_of(q, k)
+            weights = unshifted(scores - scores.real.max(axis=-1, keepdims=True))
+            return (weights @ v * grad_output).sum()
+
+        def moved(x, step, h):
+            return loss(*(y + h * step if y is x else y for y in (q, k, v)))
+
+        def gradient(x):
+            steps = np.eye(x.size).reshape(-1, *x.shape)
+            derivatives = [quotient(functools.partial(moved, x, step)) for step in steps]
+            return np.reshape(derivatives, x.shape)
+
+        return tuple(map(gradient, (q, k, v)))
+
+    return answer
+
+
+right(
+    "scaled_dot_product.attention_backward",
+    backward(lambda p, g: p * g - p * (p * g).sum(axis=-1, keepdims=True)),
+    backward(lambda p, g: p * ((g[..., :, None] - g[..., None, :]) * p[..., None, :]).sum(axis=-1)),
+    backward(
+        lambda p, g: np.einsum(
+            "...jm,...m->...j",
+            p[..., :, None] * np.eye(p.shape[-1]) - p[..., :, None] * p[..., None, :],
+            g,
+        )
+    ),
+    lambda *arguments: list(gradients(*arguments)),
+    backward_by_steps(lambda loss: loss(1e-30j).imag / 1e-30),
+)
+
+
+@right("scaled_dot_product.attention_backward")
+def backward_by_autograd(q, k, v, grad_output):
+    leaves = [tensor.clone().requires_grad_() for tensor in tensors(q, k, v)]
+    output = torch.nn.functional.scaled_dot_product_attention(*leaves)
+    output.backward(torch.from_numpy(grad_output))
+    return tuple(leaf.grad.numpy() for leaf in leaves)
+
+
+@right("scaled_dot_product.attention_backward")
+def backward_by_the_output(q, k, v, grad_output):
+    """As FlashAttention does it: the inner sum is that of output and its gradient."""
+    p = softmax(scores_of(q, k))
+    inner = (p @ v * grad_output).sum(axis=-1, keepdims=True)
+    grad_scores = p * (grad_output @ t(v) - inner) / math.sqrt(q.shape[-1])
+    return grad_scores @ k, t(grad_scores) @ q, t(p) @ grad_output
+
+
+@right("scaled_dot_product.attention_backward")
+def backward_query_by_query(q, k, v, grad_output):
+    grad_q, grad_k, grad_v = (np.zeros_like(x) for x in (q, k, v))
+    for query in np.ndindex(q.shape[:-1]):
+        batch = query[:-1]
+        p = softmax(scores_of(q[query][None], k[batch]))[0]
+        grad_p = v[batch] @ grad_output[query]
+        grad_s = p * (grad_p - p @ grad_p) / math.sqrt(q.shape[-1])
+        grad_q[query] = grad_s @ k[batch]
+        grad_k[batch] += np.outer(grad_s, q[query])
+        grad_v[batch] += np.outer(p, grad_output[query])
+    return grad_q, grad_k, grad_v
+
+
+def backward_for_three_dimensions(q, k, v, grad_output):
+    def flip(x):
+        return x.transpose(0, 2, 1) if x.ndim == 3 else x.T
+
+    p = softmax(q @ flip(k) / math.sqrt(q.shape[-1]))
+    grad_scores = jacobian(p, grad_output @ flip(v)) / math.sqrt(q.shape[-1])
+    return grad_scores @ k, flip(grad_scores) @ q, flip(p) @ grad_output
+
+
+def writes_to_the_gradient(q, k, v, grad_output):
+    result = gradients(q, k, v, grad_output)
+    grad_output /= 2
+    return result
+
+
+def root(x):
+    return math.sqrt(x.shape[-1])
+
+
+wrong(
+    "scaled_dot_product.attention_backward",
+    ("finite differences", backward_by_steps(lambda loss: (loss(1e-5) - loss(-1e-5)) / 2e-5)),
+    ("one-sided differences", backward_by_steps(lambda loss: (loss(1e-7) - loss(0)) / 1e-7)),
+    # through the softmax
+    ("the factor α is missing", backward(lambda p, g: g - (p * g).sum(-1, keepdims=True))),
+    ("the mean for the sum", backward(lambda p, g: p * (g - (p * g).mean(-1, keepdims=True)))),
+    ("the inner sum without α", backward(lambda p, g: p * (g - g.sum(-1, keepdims=True)))),
+    ("the inner mean without α", backward(lambda p, g: p * (g - g.mean(-1, keepdims=True)))),
+    ("the inner sum over everything", backward(lambda p, g: p * (g - (p * g).sum()))),
+    ("the inner sum without keepdims", backward(lambda p, g: p * (g - (p * g).sum(-1)))),
+    ("only the second part", backward(lambda p, g: -p * (p * g).sum(-1, keepdims=True))),
+    ("the Jacobian twice", backward(lambda p, g: jacobian(p, jacobian(p, g)))),
+    ("the Jacobian of the sigmoid, no scale", backward(lambda p, g: p * (1 - p) * g, lambda *_: 1)),
+    ("α ∘ g, no scale", backward(lambda p, g: p * g, lambda *_: 1)),
+    ("the softmax passed over, no scale", backward(lambda p, g: g, lambda *_: 1)),
+    (
+        "diag(α) + ααᵀ",
+        backward(lambda p, g: p * g + p * (p * g).sum(-1, keepdims=True)),
+        "the sign inside the softmax is wrong",
+    ),
+    # the forward pass
+    ("softmax over the queries", backward(weights=lambda q, k: softmax(scores_of(q, k), axis=-2))),
+    ("no scale anywhere", backward(scale=lambda *_: 1, weights=lambda q, k: softmax(q @ t(k)))),
+    (
+        "float32 weights",
+        backward(weights=lambda q, k: np.float64(np.float32(softmax(scores_of(q, k))))),
+    ),
+    # the scale
+    ("√d_v", backward(scale=lambda q, k, v: 1 / root(v))),
+    ("√S", backward(scale=lambda q, k, v: 1 / root(t(k)))),
+    ("multiplied by √d_k", backward(scale=lambda q, k, v: root(q))),
+    ("missing for q only", only(0, lambda g, q, *_: g * root(q))),
+    ("missing for k only", only(1, lambda g, q, *_: g * root(q))),
+    ("twice for k", only(1, lambda g, q, *_: g / root(q))),
+    ("for v as well", only(2, lambda g, q, *_: g / root(q))),
+    # which is which
+    ("the gradients of q and k exchanged", lambda *a: [gradients(*a)[n] for n in (1, 0, 2)]),
+    ("the gradients of k and v exchanged", lambda *a: [gradients(*a)[n] for n in (0, 2, 1)]),
+    ("the gradient of k from k", only(1, lambda g, q, k, v, o: g * 0 + k)),
+    (
+        "the gradient of v from the output",
+        only(2, lambda g, q, k, v, o: t(softmax(scores_of(q, k))) @ attention(q, k, v)),
+    ),
+    ("the sign of q turned", only(0, lambda g, *_: -g)),
+    ("the sign of v turned", only(2, lambda g, *_: -g)),
+    # what is returned
+    ("the gradient of q alone", lambda *a: gradients(*a)[0]),
+    ("two gradients", lambda *a: gradients(*a)[:2]),
+    ("four gradients", lambda *a: (*gradients(*a), a[3])),
+    ("a dictionary", lambda *a: dict(zip("qkv", gradients(*a), strict=True))),
+    ("all transposed", each(t)),
+    ("zeros", each(np.zeros_like)),
+    ("float32", each(lambda g: g.astype(np.float32))),
+    ("float32 and back", each(lambda g: g.astype(np.float32).astype(g.dtype))),
+    ("rounded to 7 digits", each(lambda g: g.round(7))),
+    ("right to one part in a million", each(lambda g: g * (1 + 1e-6))),
+    # the loss and the batch
+    ("of sum(attention)", lambda q, k, v, o: gradients(q, k, v, np.ones_like(o))),
+    ("of the mean", lambda q, k, v, o: gradients(q, k, v, o / o.size)),
+    ("of the mean over queries", lambda q, k, v, o: gradients(q, k, v, o / len(o))),
+    ("summed over the batch", each(lambda g: g.sum(0) if g.ndim > 2 else g)),
+    ("averaged over the batch", each(lambda g: g / len(g) if g.ndim > 2 else g)),
+    ("only the first of a batch", each(lambda g: g[:1].repeat(len(g), 0) if g.ndim > 2 else g)),
+    ("transpose(0, 2, 1)", backward_for_three_dimensions),
+    ("writes to grad_output", writes_to_the_gradient),
+)
+
+
+# scaled_dot_product.multiplications --------------------------------------------------------------
+
+
+def layer(L, S, d_model, d_k, d_v):
+    return L * d_model * d_k + S * d_model * (d_k + d_v) + L * S * (d_k + d_v)
+
+
+def product(*shapes):
+    """The multiplications of a chain of matrix products, each given as (rows, inner, columns)."""
+    return sum(rows * inner * columns for rows, inner, columns in shapes)
+
+
+right(
+    "scaled_dot_product.multiplications",
+    layer,
+    lambda L, S, d_model, d_k, d_v: product(
+        (L, d_model, d_k), (S, d_model, d_k), (S, d_model, d_v), (L, d_k, S), (L, S, d_v)
+    ),
+    lambda L, S, d_model, d_k, d_v: d_k * ((L + S) * d_model + L * S) + d_v * S * (d_model + L),
+    lambda L, S, d_model, d_k, d_v: float(layer(L, S, d_model, d_k, d_v)),
+    lambda L, S, d_model, d_k, d_v: layer(*map(np.int64, (L, S, d_model, d_k, d_v))),
+    lambda L, S, d_model, d_k, d_v: np.array(layer(L, S, d_model, d_k, d_v)),
+)
+
+wrong(
+    "scaled_dot_product.multiplications",
+    ("scale and division", lambda L, S, *d: layer(L, S, *d) + 2 * L * S),
+    ("the scale", lambda L, S, *d: layer(L, S, *d) + L * S, "the scale is counted too"),
+    ("with an output projection", lambda L, S, m, k, v: layer(L, S, m, k, v) + L * v * m),
+    (
+        "queries from the S tokens",
+        lambda L, S, m, k, v: S * m * (2 * k + v) + L * S * (k + v),
+    ),
+    ("keys from the L tokens", lambda L, S, m, k, v: L * m * (2 * k + v) + L * S * (k + v)),
+    ("d_v for d_k", lambda L, S, m, k, v: layer(L, S, m, v, v)),
+    ("d_k for d_v", lambda L, S, m, k, v: layer(L, S, m, k, k)),
+    ("d_model for all", lambda L, S, m, k, v: layer(L, S, m, m, m)),
+    ("square projections", lambda L, S, m, k, v: (L + 2 * S) * m * m + L * S * (k + v)),
+    ("no queries projected", lambda L, S, m, k, v: S * m * (k + v) + L * S * (k + v)),
+    ("no keys projected", lambda L, S, m, k, v: L * m * k + S * m * v + L * S * (k + v)),
+    ("the parameters", lambda L, S, m, k, v: m * (2 * k + v)),
+    ("parameters and products", lambda L, S, m, k, v: m * (2 * k + v) + L * S * (k + v)),
+    ("S²", lambda L, S, *d: layer(S, S, *d)),
+    ("L and S exchanged", lambda L, S, *d: layer(S, L, *d)),
+    ("the features multiplied", lambda L, S, m, k, v: (L + 2 * S) * m * k + L * S * k * v),
+    ("one too many", lambda *sizes: layer(*sizes) + 1),
+    ("a thousandth too many", lambda *sizes: layer(*sizes) + 1e-3),
+    ("an enormous number", lambda L, S, m, k, v: (L * S * m) ** (k * v)),
+    ("both counts", lambda L, S, m, k, v: (S * m * (k + v), L * S * (k + v))),
+    ("an array", lambda *sizes: np.array([layer(*sizes)])),
+    ("a text", lambda *sizes: f"{layer(*sizes)}"),
+    ("true", lambda *sizes: True),
+)

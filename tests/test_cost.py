@@ -1,0 +1,38 @@
+"""The measures of cost, on computations whose cost is known."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from attention_book import cost
+
+
+def test_seconds_is_the_shortest_time():
+    waits = iter([0.03, 0.001, 0.03])
+    assert 0.001 <= cost.seconds(lambda: time.sleep(next(waits)), repeats=3) < 0.03
+
+
+def test_peak_bytes_counts_what_is_alive_at_once():
+    def two_then_one():
+        first, second = np.ones(100_000), np.ones(100_000)
+        del first, second
+        return np.ones(100_000)
+
+    assert cost.peak_bytes(two_then_one) == pytest.approx(2 * 800_000, rel=0.01)
+
+
+def test_peak_bytes_stops_counting_after_an_error():
+    with pytest.raises(ZeroDivisionError):
+        cost.peak_bytes(lambda: 1 / 0)
+    assert cost.peak_bytes(lambda: None) < 10_000
+
+
+def test_largest_tensor_is_neither_the_sum_nor_a_view():
+    x = torch.ones(100)
+    assert cost.largest_tensor_bytes(lambda: (x + 1, x + 2)) == 400
+    assert cost.largest_tensor_bytes(lambda: x.expand(50, 100)) == 400
+    assert cost.largest_tensor_bytes(lambda: x.expand(50, 100) + 1) == 20_000
+    assert cost.largest_tensor_bytes(lambda: torch.topk(x, 2)) == 16
+    assert cost.largest_tensor_bytes(lambda: None) == 0

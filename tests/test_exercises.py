@@ -1,0 +1,204 @@
+"""The exercises of every variant: what they accept, what they reject, and what they call it.
+
+A variant joins with its ``exercises`` module, and with ``tests/answers/<variant>.py``: right
+answers written another way than the solution, and wrong ones that are not among its mistakes.
+"""
+
+import importlib
+import time
+
+import numpy as np
+import pytest
+from answers import RIGHT, WRONG
+
+from attention_book.exercise.catalogue import all_exercises, all_variants
+
+VARIANTS = all_variants()
+for variant in VARIANTS:
+    importlib.import_module(f"answers.{variant}")
+MODULES = {name: importlib.import_module(f"attention_book.{name}.exercises") for name in VARIANTS}
+EXERCISES = {e.id: e for name in VARIANTS for e in all_exercises(name)}
+FUNCTIONS = {id_: e for id_, e in EXERCISES.items() if hasattr(e, "cases")}
+MISTAKES = [(id_, mistake) for id_, e in EXERCISES.items() for mistake in e.mistakes]
+
+each_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
+each_function = pytest.mark.parametrize("exercise", FUNCTIONS.values(), ids=FUNCTIONS)
+each_mistake = pytest.mark.parametrize(
+    ("exercise", "mistake"),
+    [(EXERCISES[id_], mistake) for id_, mistake in MISTAKES],
+    ids=[f"{id_}-{mistake.name}" for id_, mistake in MISTAKES],
+)
+
+
+@pytest.fixture(autouse=True)
+def _progress_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("ATTENTION_BOOK_PROGRESS", str(tmp_path / "progress.json"))
+
+
+def solved(exercise):
+    return exercise.answer if exercise.id in FUNCTIONS else exercise.answer()
+
+
+# What holds for every exercise -------------------------------------------------------------------
+
+
+def test_there_are_exercises():
+    assert "scaled_dot_product.attention" in EXERCISES
+    assert len(EXERCISES) == sum(len(all_exercises(name)) for name in VARIANTS)
+
+
+@each_exercise
+def test_it_can_be_read(exercise):
+    variant, name = exercise.id.split(".")
+    assert exercise.name == name
+    assert getattr(MODULES[variant], name) is exercise
+    assert exercise.difficulty in ("easy", "medium", "hard")
+    assert 1 <= exercise.minutes <= 60
+    assert len(exercise.task) > 20
+    assert repr(exercise).startswith(exercise.title)
+    assert len(exercise.hints) >= 2
+    texts = [exercise.title, *exercise.hints]
+    texts += [text for mistake in exercise.mistakes for text in (mistake.name, mistake.hint)]
+    for text in texts:
+        assert text == text.strip() != ""
+
+
+@each_exercise
+def test_its_solution_passes(exercise):
+    verdict = exercise.check(solved(exercise))
+    assert verdict, str(verdict)
+
+
+@each_exercise
+def test_its_solution_as_it_is_shown_passes(exercise):
+    """Run with nothing but what the reader can see: the public names of the module."""
+    module = MODULES[exercise.id.split(".")[0]]
+    names = {name: thing for name, thing in vars(module).items() if not name.startswith("_")}
+    del names[exercise.name]
+    exec(exercise.solution(), names)
+    answer = names[exercise.name]
+    assert exercise.check(answer if exercise.id in FUNCTIONS else answer())
+    assert '"""' not in exercise.solution()
+    assert "@" not in exercise.solution().split("def ")[0]
+
+
+@each_exercise
+def test_it_knows_at_least_five_mistakes_by_different_names(exercise):
+    names = [mistake.name for mistake in exercise.mistakes]
+    assert len(names) >= 5
+    assert len(set(names)) == len(names)
+
+
+@each_mistake
+def test_a_mistake_is_rejected_and_called_by_its_name(exercise, mistake):
+    verdict = exercise.check(mistake.answer)
+    assert not verdict
+    assert verdict.mistake == mistake.name
+    assert verdict.lines == (mistake.hint,)
+
+
+@each_exercise
+def test_no_answer_is_neutral(exercise):
+    for answer in [(), (None,), (...,)]:
+        assert exercise.check(*answer).status == "unwritten"
+
+
+def dots(*arguments, **more): ...
+
+
+def returns_dots(*arguments, **more):
+    return ...
+
+
+def raises_not_implemented(*arguments, **more):
+    raise NotImplementedError
+
+
+@each_function
+@pytest.mark.parametrize("stub", [dots, returns_dots, raises_not_implemented])
+def test_a_stub_is_neutral(exercise, stub):
+    assert exercise.check(stub).status == "unwritten"
+
+
+@each_function
+def test_a_function_of_other_arguments_is_told_so(exercise):
+    assert "takes other arguments" in exercise.check(lambda: 1).headline
+
+
+@each_exercise
+def test_its_checks_are_deterministic(exercise):
+    answers = [solved(exercise), exercise.mistakes[0].answer, nonsense]
+    before = [str(exercise.check(answer)) for answer in answers]
+    vars(exercise).pop("cases", None)  # they are made once; make them anew
+    assert [str(exercise.check(answer)) for answer in answers] == before
+
+
+def nonsense(*arguments, **more):
+    return np.zeros((1, 1))
+
+
+@each_exercise
+def test_a_check_takes_less_than_a_second(exercise):
+    for answer in (solved(exercise), nonsense, exercise.mistakes[-1].answer):
+        started = time.perf_counter()
+        exercise.check(answer)
+        assert time.perf_counter() - started < 1
+
+
+@each_function
+def test_its_cases_have_names_and_are_not_all_alike(exercise):
+    names = [case.name for case in exercise.cases]
+    assert len(set(names)) == len(names) >= 2
+    assert not exercise.check(lambda *arguments, **more: exercise.answer(*exercise.cases[0].args))
+
+
+# The answers, tried ------------------------------------------------------------------------------
+
+
+def test_the_answers_belong_to_exercises():
+    assert set(RIGHT) | set(WRONG) <= set(EXERCISES)
+
+
+@each_function
+def test_it_has_two_right_answers_written_another_way(exercise):
+    assert len(RIGHT.get(exercise.id, [])) >= 2
+
+
+@each_exercise
+def test_it_has_wrong_answers_that_it_does_not_list(exercise):
+    names = [answer.what for answer in WRONG.get(exercise.id, [])]
+    assert len(set(names)) == len(names) >= 15
+
+
+def short(answer):
+    return getattr(answer, "__name__", None) or " ".join(repr(answer).split())[:40]
+
+
+@pytest.mark.parametrize(
+    ("exercise_id", "answer"),
+    [
+        pytest.param(id_, answer, id=f"{id_}-{number}-{short(answer)}")
+        for id_, answers in RIGHT.items()
+        for number, answer in enumerate(answers)
+    ],
+)
+def test_a_right_answer_passes(exercise_id, answer):
+    verdict = EXERCISES[exercise_id].check(answer)
+    assert verdict, str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("exercise_id", "given"),
+    [
+        pytest.param(id_, given, id=f"{id_}-{given.what}")
+        for id_, answers in WRONG.items()
+        for given in answers
+    ],
+)
+def test_a_wrong_answer_is_rejected_and_not_called_what_it_is_not(exercise_id, given):
+    verdict = EXERCISES[exercise_id].check(given.answer)
+    assert verdict.status == "wrong"
+    assert verdict.mistake == given.called
+    assert "could not be judged" not in verdict.headline
+    assert verdict.headline in str(verdict)
+    assert "<strong>✗" in verdict._repr_html_()

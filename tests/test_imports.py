@@ -1,0 +1,138 @@
+"""Imports run one way, so that reference and module agree as two independent witnesses."""
+
+import ast
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+import attention_book
+
+BOOK = "attention_book"
+PACKAGE = Path(attention_book.__path__[0])
+SOURCES = {
+    ".".join((BOOK, *path.relative_to(PACKAGE).with_suffix("").parts)): path.read_text("utf-8")
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+VARIANTS = {name.split(".")[1] for name in SOURCES if name.endswith(".reference")}
+
+LIBRARIES = {"reference": "numpy", "module": "torch"}
+
+
+def imported_names(module, source):
+    """Every imported name with its full path, ``from a import b`` as a.b."""
+    package = module.removesuffix(".__init__") if module.endswith(".__init__") else parent(module)
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            relative = "." * node.level + (node.module or "")
+            base = importlib.util.resolve_name(relative, package)
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def parent(module):
+    return module.rpartition(".")[0]
+
+
+def violations(module, source, variants=VARIANTS):
+    """The names that a module of the package must not import."""
+    _, *place = module.split(".")
+    variant = place[0] if place[0] in variants else None
+    room = place[1] if variant and len(place) == 2 else None
+
+    def allowed(name):
+        top, *rest = name.split(".")
+        if top in ("tests", "chapters"):
+            return False
+        if room in LIBRARIES:
+            if top == BOOK:
+                # a shared module, or the same room of another variant
+                return bool(rest) and (rest[0] not in variants or rest[1:2] == [room])
+            return top == LIBRARIES[room] or top in sys.stdlib_module_names
+        if room == "exercises":
+            return top != "torch" and not (top == BOOK and "module" in rest[1:2])
+        if variant is None and top == BOOK:
+            return not rest or rest[0] not in variants
+        return True
+
+    return [name for name in imported_names(module, source) if not allowed(name)]
+
+
+def test_there_is_something_to_read():
+    assert "scaled_dot_product" in VARIANTS
+    for room in ("reference", "module", "exercises"):
+        assert f"{BOOK}.scaled_dot_product.{room}" in SOURCES
+    assert {f"{BOOK}.softmax", f"{BOOK}.masks", f"{BOOK}.exercise.engine"} <= set(SOURCES)
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_imports_run_one_way(module):
+    assert violations(module, SOURCES[module]) == []
+
+
+@pytest.mark.parametrize("module", [name for name in SOURCES if name.endswith(".exercises")])
+def test_exercises_are_on_the_reference(module):
+    names = imported_names(module, SOURCES[module])
+    assert any(name.startswith(f"{parent(module)}.reference") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("place", "source"),
+    [
+        ("grouped.reference", "import math, numpy as np"),
+        ("grouped.reference", "from collections.abc import Callable"),
+        ("grouped.reference", "from attention_book.softmax import softmax"),
+        ("grouped.reference", "from attention_book import masks"),
+        ("grouped.reference", "from ..plain.reference import attention"),
+        ("grouped.reference", "from attention_book.plain import reference"),
+        ("grouped.module", "import torch.nn.functional as F"),
+        ("grouped.module", "from attention_book.plain.module import attention"),
+        ("grouped.module", "from attention_book.shapes import check_qkv"),
+        ("grouped.exercises", "from . import reference"),
+        ("grouped.exercises", "from attention_book.exercise import question"),
+        ("grouped.__init__", "from . import module, reference"),
+        ("grouped.figures", "import matplotlib"),
+        ("plotting", "import matplotlib"),
+        ("exercise.progress", "import attention_book"),
+        ("exercise.engine", "from .progress import record"),
+    ],
+)
+def test_what_is_allowed(place, source):
+    assert violations(f"{BOOK}.{place}", source, {"grouped", "plain"}) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "source", "found"),
+    [
+        ("grouped.reference", "import torch", "torch"),
+        ("grouped.reference", "import numpy, scipy.special", "scipy.special"),
+        ("grouped.reference", "def f():\n    from torch import nn", "torch.nn"),
+        ("grouped.reference", "from . import module", f"{BOOK}.grouped.module"),
+        ("grouped.reference", "from .module import f", f"{BOOK}.grouped.module.f"),
+        ("grouped.reference", "from ..plain.module import f", f"{BOOK}.plain.module.f"),
+        ("grouped.reference", "from attention_book.plain import f", f"{BOOK}.plain.f"),
+        ("grouped.reference", "from attention_book import plain", f"{BOOK}.plain"),
+        ("grouped.reference", "import attention_book", BOOK),
+        ("grouped.reference", "from . import exercises", f"{BOOK}.grouped.exercises"),
+        ("grouped.module", "import numpy as np", "numpy"),
+        ("grouped.module", "import einops", "einops"),
+        ("grouped.module", "from . import reference", f"{BOOK}.grouped.reference"),
+        ("grouped.module", "import attention_book.plain.reference", f"{BOOK}.plain.reference"),
+        ("grouped.exercises", "import torch", "torch"),
+        ("grouped.exercises", "from torch.nn import Linear", "torch.nn.Linear"),
+        ("grouped.exercises", "from . import module", f"{BOOK}.grouped.module"),
+        ("grouped.exercises", "from ..plain.module import f", f"{BOOK}.plain.module.f"),
+        ("masks", "from attention_book.plain.reference import f", f"{BOOK}.plain.reference.f"),
+        ("masks", "from .plain import reference", f"{BOOK}.plain.reference"),
+        ("exercise.engine", "from ..plain import reference", f"{BOOK}.plain.reference"),
+        ("__init__", "from . import plain", f"{BOOK}.plain"),
+        ("masks", "import tests.test_masks", "tests.test_masks"),
+        ("grouped.reference", "from tests import helpers", "tests.helpers"),
+        ("grouped.exercises", "from chapters import plain", "chapters.plain"),
+        ("grouped.figures", "from chapters import plain", "chapters.plain"),
+    ],
+)
+def test_what_is_caught(place, source, found):
+    assert violations(f"{BOOK}.{place}", source, {"grouped", "plain"}) == [found]
