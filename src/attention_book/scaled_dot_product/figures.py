@@ -15,9 +15,11 @@ def pull(values, weights, output, *, names, title):
     for value, weight, name in zip(values, weights, names, strict=True):
         ax.plot(*zip(value, output, strict=True), color=GRID, linewidth=1, zorder=1)
         ax.scatter(*value, s=30 + 900 * weight, color=BLUE, zorder=2)
+        away = 1 if value[1] >= output[1] else -1  # the side of the point that is free
         ax.annotate(
             f"{name}: {weight:.2f}", value, textcoords="offset points",
-            xytext=(0, 10 + 14 * weight**0.5), ha="center", color=INK, fontsize=10,
+            xytext=(0, away * (10 + 14 * weight**0.5)), ha="center",
+            va="bottom" if away > 0 else "top", color=INK, fontsize=10,
         )  # fmt: skip
     ax.scatter(*output, s=130, marker="*", color=ORANGE, zorder=3)
     ax.annotate(
@@ -25,7 +27,7 @@ def pull(values, weights, output, *, names, title):
         color=ORANGE, fontsize=10,
     )  # fmt: skip
     low, high = np.min(values, axis=0), np.max(values, axis=0)
-    ax.set(xlim=(low[0] - 1.2, high[0] + 1.2), ylim=(low[1] - 0.7, high[1] + 1.2))
+    ax.set(xlim=(low[0] - 1.2, high[0] + 1.2), ylim=(low[1] - 1.0, high[1] + 1.2))
     ax.grid(color=GRID, linewidth=0.6)
     ax.axhline(0, color=MUTED, linewidth=0.8)
     ax.axvline(0, color=MUTED, linewidth=0.8)
