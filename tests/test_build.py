@@ -1,21 +1,13 @@
-"""The build shows the code as it is now, fails when a cell fails, and nbval bites.
+"""The build shows the code as it is now, fails when a cell fails, and nbval bites."""
 
-Each test works on a copy of the book with one small page, in a folder of its own.
-"""
-
-import os
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
+from small_book import BUILD, copy_book, run, write
 
-ROOT = Path(__file__).resolve().parents[1]
-JUPYTER_BOOK = ["-c", "from jupyter_book.cli.main import main; main()"]
-BUILD = [*JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going"]
 CELL = """\
 from attention_book import softmax
 
@@ -26,33 +18,9 @@ print("one half is", softmax.softmax(__import__("numpy").zeros(2))[0])
 @pytest.fixture
 def book(tmp_path):
     """A copy of the book whose only page prints a number that the package computes."""
-    for name in ("src", "tools", "_static"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("_config.yml", "requirements.txt", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: chapters/index\n")
-    (tmp_path / "chapters").mkdir()
-    shutil.copy(ROOT / "chapters/references.bib", tmp_path / "chapters")
-    cells = [nbformat.v4.new_markdown_cell("# A page"), nbformat.v4.new_code_cell(CELL)]
-    write(tmp_path, cells)
+    copy_book(tmp_path)
+    write(tmp_path, [nbformat.v4.new_markdown_cell("# A page"), nbformat.v4.new_code_cell(CELL)])
     return tmp_path
-
-
-def write(book, cells):
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata.kernelspec = {"display_name": "Python 3", "name": "python3"}
-    notebook.metadata.language_info = {"name": "python"}
-    nbformat.write(notebook, book / "chapters/index.ipynb")
-
-
-def run(book, *arguments):
-    """Run Python in the copy, with the copy's package, and return (exit status, output)."""
-    environment = os.environ | {"PYTHONPATH": str(book / "src")}
-    environment.pop("PYTEST_ADDOPTS", None)
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=book, env=environment, capture_output=True, text=True
-    )
-    return done.returncode, done.stdout + done.stderr
 
 
 def page(book):

@@ -80,6 +80,8 @@ def repository(folder):
     """Return the https address of the GitHub repository the book is built from, or None."""
     if os.environ.get("GITHUB_REPOSITORY"):
         return f"https://github.com/{os.environ['GITHUB_REPOSITORY']}"
+    if shutil.which("git") is None:
+        return None
     answer = subprocess.run(
         ["git", "remote", "get-url", "origin"], cwd=folder, capture_output=True, text=True
     )

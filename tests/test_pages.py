@@ -1,0 +1,114 @@
+"""What the book's own extensions put on a page."""
+
+import html
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from small_book import BUILD, ROOT, copy_book, run, write
+
+from attention_book.scaled_dot_product.exercises import spread
+
+sys.path.append(str(ROOT / "tools"))
+from book_pages import repository
+
+FIGURE = """\
+from attention_book import plotting
+
+plotting.matrix([[0.25, 0.75]], title="Weights")
+"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The folder of a built page with a formula, a figure and the help of an exercise."""
+    book = tmp_path_factory.mktemp("book")
+    copy_book(book)
+    cells = [
+        nbformat.v4.new_markdown_cell("# A page\n\nA formula, $a^2$.\n\n## Exercise 1"),
+        nbformat.v4.new_markdown_cell("```{hints-and-solution} scaled_dot_product.spread\n```"),
+        nbformat.v4.new_code_cell(FIGURE),
+    ]
+    cells[2].metadata = {"mystnb": {"image": {"alt": "one row of two weights"}}}
+    write(book, cells)
+    status, log = run(book, *BUILD)
+    assert status == 0, log
+    return book / "_build/html"
+
+
+@pytest.fixture(scope="module")
+def source(page):
+    return (page / "chapters/index.html").read_text(encoding="utf-8")
+
+
+def test_a_page_loads_nothing_from_elsewhere(source):
+    loaded = re.findall(r"<(?:script|img|iframe)[^>]* src=\"([^\"]+)\"", source)
+    loaded += re.findall(
+        r"<link[^>]* rel=\"(?:stylesheet|preload)\"[^>]* href=\"([^\"]+)\"", source
+    )
+    assert len(loaded) > 5
+    assert not [url for url in loaded if re.match(r"(https?:)?//", url)]
+
+
+def test_the_formulas_are_set_by_the_books_own_copy_of_mathjax(page, source):
+    (script,) = re.findall(r"src=\"([^\"]*mathjax[^\"]*)\"", source)
+    assert (page / "chapters" / script.split("?")[0]).resolve().is_file()
+    assert list((page / "_static/mathjax").glob("output/chtml/fonts/woff-v2/*.woff"))
+
+
+def test_a_figure_stands_there_twice_for_light_and_for_dark(page, source):
+    tags = re.findall(r"<img[^>]*one row of two weights[^>]*>", source)
+    classes = [re.search(r"class=\"([^\"]+)\"", tag)[1] for tag in tags]
+    assert classes == ["only-light", "only-dark"]
+    files = [page / "chapters" / re.search(r"src=\"([^\"]+)\"", tag)[1] for tag in tags]
+    assert files[0].read_bytes() != files[1].read_bytes()
+
+
+def test_hints_and_solution_are_folded_and_are_those_of_the_package(source):
+    folded = re.findall(r"<details[^>]*exercise-help.*?</details>", source, re.S)
+    texts = [html.unescape(re.sub(r"<[^>]+>", "", part)) for part in folded]
+    assert len(texts) == len(spread.hints) + 1
+    for text, hint in zip(texts, spread.hints, strict=False):
+        assert hint.split(":")[0][:30] in text
+    assert all(line.strip() in texts[-1] for line in spread.source.splitlines())
+    assert not any(" open" in part.split(">")[0] for part in folded)
+
+
+def test_no_script_stands_there_twice(source):
+    scripts = re.findall(r"<script>(.+?)</script>", source, re.S)
+    assert len(scripts) == len(set(scripts))
+
+
+def test_an_unknown_exercise_fails_the_build(tmp_path):
+    copy_book(tmp_path)
+    text = "# A page\n\n```{hints-and-solution} scaled_dot_product.nothing\n```"
+    write(tmp_path, [nbformat.v4.new_markdown_cell(text)])
+    status, log = run(tmp_path, *BUILD)
+    assert status != 0
+    assert "there is no exercise scaled_dot_product.nothing" in log
+
+
+@pytest.mark.parametrize(
+    ("origin", "address"),
+    [
+        ("https://github.com/somebody/a-book.git", "https://github.com/somebody/a-book"),
+        ("https://github.com/somebody/a-book", "https://github.com/somebody/a-book"),
+        ("git@github.com:somebody/a-book.git", "https://github.com/somebody/a-book"),
+        ("https://example.org/somebody/a-book.git", None),
+        ("../elsewhere", None),
+        (None, None),
+    ],
+)
+def test_the_repository_is_the_one_of_the_clone(origin, address, tmp_path, monkeypatch):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    if origin:
+        subprocess.run(["git", "remote", "add", "origin", origin], cwd=tmp_path, check=True)
+    assert repository(tmp_path) == address
+
+
+def test_the_repository_of_a_workflow_is_named_by_its_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_REPOSITORY", "somebody/fork")
+    assert repository(tmp_path) == "https://github.com/somebody/fork"
