@@ -1,0 +1,838 @@
+"""The exercises on attention over a sequence: pooling, the additive score, gradients."""
+
+import math
+
+import numpy as np
+
+from attention_book.exercise import Case, function_exercise, question
+
+from . import reference
+
+# 1 ---------------------------------------------------------------------------------------------
+
+
+@question(
+    title="A sum is not a layer",
+    difficulty="easy",
+    minutes=5,
+    hints=[
+        "A parameter is a number that training changes. Which numbers in Σ_j α_j x_j are that?",
+        "A dense layer from 3 features to 1 has one number for each feature, and its bias.",
+        "Does anything in the program of article 001 add numbers from two different positions?",
+    ],
+)
+def parameters():
+    """Count what is learned, and what depends on what.
+
+    A sequence has 5 positions with 3 features. Answer with three numbers: how many parameters
+    the weighted sum Σ_j α_j x_j has; how many the dense layer with one output has, bias
+    included, that article 001 puts in its place; and how many of the program's five predictions
+    change when only token 0 is changed.
+    """
+    return (0, 4, 1)
+
+
+parameters.mistake(
+    "the weights are not parameters",
+    "There are 5 weights, one for each position, but they are computed from the input. Training "
+    "changes what computes them.",
+    (5, 4, 1),
+)
+parameters.mistake(
+    "the scorer is counted as part of the sum",
+    "The vector that scores belongs to the scores. When the weights are there, the sum needs "
+    "nothing more.",
+    (3, 4, 1),
+)
+parameters.mistake(
+    "the sum is taken for the dense layer",
+    "A dense layer mixes the features of one position with learned numbers. The sum mixes "
+    "positions with numbers it is given.",
+    (4, 4, 1),
+)
+parameters.mistake(
+    "the bias of the dense layer is missing",
+    "One number for each of 3 features, and a bias.",
+    (0, 3, 1),
+)
+parameters.mistake(
+    "the dense layer has no number for each position",
+    "It is the same layer at all 5 positions. That is what a dense layer on the last axis means.",
+    (0, 20, 1),
+)
+parameters.mistake(
+    "nothing in that program mixes positions",
+    "Softmax over one number, product, dense layers: all act on one position at a time. Token 0 "
+    "reaches prediction 0 only.",
+    (0, 4, 5),
+)
+parameters.mistake(
+    "the weights are constant, the predictions are not",
+    "Prediction 0 is an affine function of token 0, so it does change.",
+    (0, 4, 0),
+)
+
+
+# 2 ---------------------------------------------------------------------------------------------
+
+
+@question(
+    title="Do matrices compute less?",
+    difficulty="easy",
+    minutes=5,
+    hints=[
+        "One score is a dot product of d numbers: d multiply-adds. How many scores are there?",
+        "One number of the output takes n multiply-adds, and there are n·d of them.",
+        "A matrix product performs the same products and sums, in another order.",
+    ],
+)
+def complexity():
+    """Count the work of self-attention with n = 128 positions and d = 16 features.
+
+    Answer with three numbers: the multiply-adds of three nested loops over scores and weighted
+    sums (softmax and scale left out), those of the two matrix products that replace the loops,
+    and the factor by which both grow when n doubles.
+    """
+    return (524288, 524288, 4)
+
+
+@complexity.mistake(
+    "matrix products do not save multiply-adds",
+    "They do the same ones, faster each: no interpreter between them, and caches well used. The "
+    "count is the same.",
+    (524288, 16384, 4),
+)
+def _(counts):
+    return counts[1] < counts[0]
+
+
+complexity.mistake(
+    "one of the two products is missing",
+    "Scores take n·n·d, and the weighted sum takes n·n·d again.",
+    (262144, 262144, 4),
+)
+complexity.mistake(
+    "multiplications and additions are counted apart",
+    "A multiply-add is one multiplication together with its addition.",
+    (1048576, 1048576, 4),
+)
+complexity.mistake(
+    "that is the number of pairs",
+    "Each pair costs d multiply-adds for its score and d for its part in the sum.",
+    (16384, 16384, 4),
+)
+complexity.mistake(
+    "twice as many positions are four times as many pairs",
+    "Each of 2n queries meets 2n keys.",
+    (524288, 524288, 2),
+)
+complexity.mistake(
+    "the features do not double with the length",
+    "The count is 2·n²·d, and d stays 16.",
+    (524288, 524288, 8),
+)
+
+
+# 3 ---------------------------------------------------------------------------------------------
+
+_WORDS = np.array([[1.0, 0.0], [0.0, 2.0], [2.0, 1.0]])  # dog, bites, man
+_SCORER = np.array([1.0, 1.0])
+
+
+def _matrix(P):
+    P = np.asarray(P, dtype=float)
+    if P.shape != _WORDS.shape or not np.isfinite(P).all():
+        raise ValueError("not three vectors of two finite numbers")
+    return P
+
+
+def _tells_apart(P):
+    P = _matrix(P)
+    one, other = (reference.pool(words + P, _SCORER) for words in (_WORDS, _WORDS[::-1]))
+    return np.abs(one - other).max() > 1e-6
+
+
+@question(
+    title="Who bites whom?",
+    difficulty="medium",
+    minutes=10,
+    accepts=_tells_apart,
+    hints=[
+        "Pooling adds up the positions, and a sum does not know in which order it was added.",
+        "A vector that is the same everywhere tells nothing about where a word stands.",
+        "The two sentences are each other's reverse. Which two positions exchange their words?",
+    ],
+)
+def positions():
+    """Find position vectors with which pooling tells the two sentences apart.
+
+    dog is (1, 0), bites is (0, 2), man is (2, 1), and the scorer is w = (1, 1). Answer with
+    three vectors of two numbers, one for each position, which are added to the words before
+    pooling: "dog bites man" and "man bites dog" must give different contexts.
+    """
+    return [[0.0, 0.0], [0.5, 0.0], [1.0, 0.0]]
+
+
+@positions.mistake(
+    "three vectors of two finite numbers are asked for",
+    "One row for each position, as long as a word vector: a list of three lists.",
+    [0.0, 0.5, 1.0],
+)
+def _(P):
+    try:
+        _matrix(P)
+    except (ValueError, TypeError):
+        return True
+    return False
+
+
+@positions.mistake(
+    "vectors of zeros change nothing",
+    "This is pooling without positions, which gives both sentences one context.",
+    [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]],
+)
+def _(P):
+    return not _matrix(P).any()
+
+
+@positions.mistake(
+    "one vector for all positions is no position",
+    "It moves both contexts by the same amount. The positions must differ.",
+    [[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]],
+)
+def _(P):
+    return np.ptp(_matrix(P), axis=0).max() < 1e-9
+
+
+@positions.mistake(
+    "the first and the last position have the same vector",
+    "Between the two sentences dog and man exchange exactly these two places.",
+    [[1.0, 0.0], [0.0, 5.0], [1.0, 0.0]],
+)
+def _(P):
+    P = _matrix(P)
+    return np.abs(P[0] - P[2]).max() < 1e-9
+
+
+@positions.mistake(
+    "the difference is too small to see",
+    "The two contexts differ by less than a millionth. Take larger vectors.",
+    [[0.0, 0.0], [0.0, 0.0], [1e-8, 0.0]],
+)
+def _(P):
+    return np.abs(_matrix(P)).max() < 1e-3
+
+
+@positions.mistake(
+    "the scorer sees the middle position only",
+    "These vectors make the middle word take all the weight, and it is the same in both sentences.",
+    [[0.0, 0.0], [500.0, 500.0], [1.0, 0.0]],
+)
+def _(P):
+    gap = (_WORDS + _matrix(P)) @ _SCORER
+    return gap[1] > max(gap[0], gap[2]) + 12
+
+
+# 4 ---------------------------------------------------------------------------------------------
+
+
+def _pool_inputs(seed, B=2, S=5, d=3, scale=1.0, b=0.5, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    x, w = rng.standard_normal((B, S, d)), scale * rng.standard_normal(d)
+    return x.astype(dtype), w.astype(dtype), b
+
+
+def _pool_cases():
+    x, w, _ = _pool_inputs(1)
+    unlike = np.stack([x[0], x[1] + 4000 * w / (w @ w)])
+    return [
+        Case("two sequences of five positions", (x, w, 0.5)),
+        Case("another bias", (x, w, -3.0)),
+        Case("other sizes", _pool_inputs(2, B=4, S=7, d=2)),
+        Case("no scorer, w = 0", (x, 0 * w, 0.0)),
+        Case("one position", _pool_inputs(3, S=1, B=3)),
+        Case("scores of ten thousand", _pool_inputs(4, scale=1e4)),
+        Case("sequences of very unlike scores", (unlike, w, 0.0)),
+        Case("scores that are all low", (x - 900 * w / (w @ w), w, 0.0)),
+        Case("sizes that are all equal", _pool_inputs(6, B=3, S=3, d=3)),
+        Case("single precision", _pool_inputs(5, dtype=np.float32), rtol=1e-4),
+    ]
+
+
+@function_exercise(
+    title="Erratum: the softmax that returns ones",
+    difficulty="medium",
+    minutes=20,
+    cases=_pool_cases,
+    hints=[
+        "x @ w + b gives one score for each position, shape (B, S). Over which axis must the "
+        "weights sum to 1?",
+        "The context is one vector for each sequence: the positions have to be added up.",
+        "Subtract the largest score of each sequence before the exponential.",
+    ],
+)
+def pool(x, w, b):
+    """Return the weights and the context of attention pooling, as a tuple.
+
+    Shapes: x (B, S, d), w (d,), b a number; the weights are (B, S) and the context is (B, d),
+    both in the dtype of x. Scores of any size must be handled.
+    """
+    scores = x @ w + b
+    exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    context = (weights[:, :, None] * x).sum(axis=1)
+    return weights, context
+
+
+def _softmax(scores, axis=-1):
+    exponentials = np.exp(scores - scores.max(axis=axis, keepdims=True))
+    return exponentials / exponentials.sum(axis=axis, keepdims=True)
+
+
+def _context(weights, x):
+    return (weights[:, :, None] * x).sum(axis=1)
+
+
+@pool.mistake(
+    "it is still the program of the task",
+    "Its softmax runs over an axis with one entry, so all weights are 1, and nothing is summed.",
+)
+def _(x, w, b):
+    weights = _softmax((x @ w + b)[:, :, None])
+    return weights[:, :, 0], weights * x
+
+
+@pool.mistake(
+    "every weight is 1: the softmax runs over an axis of one entry",
+    "The softmax of a single number is 1. Let it run over the positions.",
+)
+def _(x, w, b):
+    weights = np.ones_like(x[:, :, 0])
+    return weights, _context(weights, x)
+
+
+@pool.mistake(
+    "the softmax runs over the batch",
+    "A sequence must not depend on what else is in its batch: axis=1.",
+)
+def _(x, w, b):
+    weights = _softmax(x @ w + b, axis=0)
+    return weights, _context(weights, x)
+
+
+@pool.mistake(
+    "the softmax runs over the whole batch at once",
+    "Each sequence has weights of its own that sum to 1.",
+)
+def _(x, w, b):
+    weights = _softmax(x @ w + b, axis=(0, 1))
+    return weights, _context(weights, x)
+
+
+@pool.mistake(
+    "a sigmoid does not make positions compete",
+    "Each weight lies between 0 and 1, but they do not sum to 1, and the bias matters.",
+)
+def _(x, w, b):
+    weights = 0.5 * (1 + np.tanh((x @ w + b) / 2))
+    return weights, _context(weights, x)
+
+
+@pool.mistake(
+    "the mean was taken after weighting",
+    "The weights sum to 1 already. Dividing by the number of positions divides twice.",
+)
+def _(x, w, b):
+    weights = _softmax(x @ w + b)
+    return weights, _context(weights, x) / x.dtype.type(x.shape[1])
+
+
+@pool.mistake(
+    "features were summed instead of positions",
+    "A context has one number for each feature, so the sum runs over the positions.",
+)
+def _(x, w, b):
+    weights = _softmax(x @ w + b)
+    return weights, (weights[:, :, None] * x).sum(axis=2)
+
+
+@pool.mistake(
+    "the positions were weighted but not added up",
+    "What comes out is still a sequence. Sum over axis 1.",
+)
+def _(x, w, b):
+    weights = _softmax(x @ w + b)
+    return weights, weights[:, :, None] * x
+
+
+@pool.mistake("the scorer is not used", "This is the plain mean, whatever w is.")
+def _(x, w, b):
+    weights = np.full_like(x[:, :, 0], 1 / x.shape[1])
+    return weights, _context(weights, x)
+
+
+@pool.mistake(
+    "the exponentials overflow or underflow: nothing was subtracted",
+    "Subtract the largest score of each sequence before the exponential.",
+)
+def _(x, w, b):
+    weights = np.exp(x @ w + b)
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    return weights, _context(weights, x)
+
+
+@pool.mistake(
+    "one maximum was subtracted from the whole batch",
+    "A sequence far below it underflows to 0/0. Each sequence needs its own.",
+)
+def _(x, w, b):
+    weights = np.exp(x @ w + b - (x @ w + b).max())
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    return weights, _context(weights, x)
+
+
+@pool.mistake(
+    "the scores are scaled",
+    "The scorer is learned and finds its own size. Asked is x·w + b.",
+)
+def _(x, w, b):
+    weights = _softmax((x @ w + b) / math.sqrt(x.shape[-1]))
+    return weights, _context(weights, x)
+
+
+@pool.mistake(
+    "the bias was added to the weights",
+    "It belongs to the scores, where the softmax cancels it.",
+)
+def _(x, w, b):
+    weights = _softmax(x @ w) + b
+    return weights, _context(weights, x)
+
+
+@pool.mistake(
+    "an epsilon in the denominator makes every weight a little too small",
+    "After the maximum is subtracted the sum is at least 1 and needs no epsilon.",
+)
+def _(x, w, b):
+    exponentials = np.exp((x @ w + b) - (x @ w + b).max(axis=1, keepdims=True))
+    weights = exponentials / (exponentials.sum(axis=1, keepdims=True) + 1e-8)
+    return weights, _context(weights, x)
+
+
+@pool.mistake("context and weights are exchanged", "Return the weights first.")
+def _(x, w, b):
+    weights = _softmax(x @ w + b)
+    return _context(weights, x), weights
+
+
+# 5 ---------------------------------------------------------------------------------------------
+
+
+def _additive_inputs(seed, *, lead=(), L=3, S=5, d_q=4, d_k=2, d=6, scale=1.0, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    shapes = ((*lead, L, d_q), (*lead, S, d_k), (d,), (d_q, d), (d_k, d))
+    q, k, w, W_q, W_k = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
+    return dtype(scale) * q, dtype(scale) * k, w, dtype(0.5) * W_q, dtype(0.5) * W_k
+
+
+def _additive_cases():
+    return [
+        Case("three queries, five keys", _additive_inputs(1)),
+        Case("other sizes", _additive_inputs(2, L=6, S=2, d_q=3, d_k=5, d=4)),
+        Case("a batch", _additive_inputs(3, lead=(2,))),
+        Case("a batch of heads", _additive_inputs(4, lead=(2, 3), L=4, S=3)),
+        Case("one hidden unit", _additive_inputs(5, d=1)),
+        Case("states a thousand times as large", _additive_inputs(6, scale=1000.0)),
+        Case("small states, where tanh is nearly linear", _additive_inputs(7, scale=0.01)),
+        Case("single precision", _additive_inputs(8, dtype=np.float32), rtol=1e-4),
+    ]
+
+
+@function_exercise(
+    title="The additive score",
+    difficulty="medium",
+    minutes=15,
+    cases=_additive_cases,
+    hints=[
+        "First bring both to the same size: q @ W_q is (..., L, d), k @ W_k is (..., S, d).",
+        "Every query meets every key: insert an axis into each, so that their sum broadcasts to "
+        "(..., L, S, d).",
+        "np.tanh(...) @ w takes the last axis away.",
+    ],
+)
+def additive_scores(q, k, w, W_q, W_k):
+    """Return the scores s_ij = w · tanh(q_i W_q + k_j W_k), before any softmax.
+
+    Shapes: q (..., L, d_q), k (..., S, d_k), w (d,), W_q (d_q, d), W_k (d_k, d); the scores
+    are (..., L, S).
+    """
+    from_query = (q @ W_q)[..., :, None, :]
+    from_key = (k @ W_k)[..., None, :, :]
+    return np.tanh(from_query + from_key) @ w
+
+
+def _sums(q, k, W_q, W_k, sign=1):
+    return (q @ W_q)[..., :, None, :] + sign * (k @ W_k)[..., None, :, :]
+
+
+@additive_scores.mistake(
+    "the tanh is missing",
+    "Without it the query adds the same number to all scores of its row, and the softmax cancels "
+    "that: every query gets the same weights.",
+)
+def _(q, k, w, W_q, W_k):
+    return _sums(q, k, W_q, W_k) @ w
+
+
+@additive_scores.mistake(
+    "query and key each have a tanh of their own",
+    "Then the two parts are only added, and the query cancels in the softmax. The tanh goes "
+    "around the sum.",
+)
+def _(q, k, w, W_q, W_k):
+    return (np.tanh(q @ W_q) @ w)[..., :, None] + (np.tanh(k @ W_k) @ w)[..., None, :]
+
+
+@additive_scores.mistake(
+    "the tanh comes after w",
+    "tanh(w · …) squeezes the score itself into (−1, 1). The hidden units are squeezed, the "
+    "score is not.",
+)
+def _(q, k, w, W_q, W_k):
+    return np.tanh(_sums(q, k, W_q, W_k) @ w)
+
+
+@additive_scores.mistake(
+    "the hidden units are added up without w",
+    "Each hidden unit counts as much as its component of w says, and with its sign.",
+)
+def _(q, k, w, W_q, W_k):
+    return np.tanh(_sums(q, k, W_q, W_k)).sum(axis=-1)
+
+
+@additive_scores.mistake(
+    "the difference was taken",
+    "The name says it: query and key are added. (A learned W_k could turn the sign, but it is "
+    "given here.)",
+)
+def _(q, k, w, W_q, W_k):
+    return np.tanh(_sums(q, k, W_q, W_k, sign=-1)) @ w
+
+
+@additive_scores.mistake(
+    "query and key were multiplied",
+    "That is a dot product with a tanh in it. Additive attention adds.",
+)
+def _(q, k, w, W_q, W_k):
+    return np.tanh((q @ W_q)[..., :, None, :] * (k @ W_k)[..., None, :, :]) @ w
+
+
+@additive_scores.mistake(
+    "the scores are scaled",
+    "The scale 1/√d belongs to dot products. Here the tanh bounds every hidden unit.",
+)
+def _(q, k, w, W_q, W_k):
+    return np.tanh(_sums(q, k, W_q, W_k)) @ w / math.sqrt(len(w))
+
+
+@additive_scores.mistake(
+    "those are the weights",
+    "Asked are the scores, before the softmax.",
+)
+def _(q, k, w, W_q, W_k):
+    return _softmax(np.tanh(_sums(q, k, W_q, W_k)) @ w)
+
+
+@additive_scores.mistake(
+    "queries and keys have changed places",
+    "A row belongs to a query: shape (..., L, S).",
+)
+def _(q, k, w, W_q, W_k):
+    return np.swapaxes(np.tanh(_sums(q, k, W_q, W_k)) @ w, -1, -2)
+
+
+@additive_scores.mistake(
+    "tanh was written with exponentials that overflow",
+    "exp(2z) is infinite for large z, and inf/inf is NaN. np.tanh is stable.",
+)
+def _(q, k, w, W_q, W_k):
+    large = np.exp(2 * _sums(q, k, W_q, W_k))
+    return (large - 1) / (large + 1) @ w
+
+
+@additive_scores.mistake(
+    "that is a sigmoid",
+    "tanh runs from −1 to 1 and is 0 at 0; the logistic function is not.",
+)
+def _(q, k, w, W_q, W_k):
+    return 0.5 * (1 + np.tanh(_sums(q, k, W_q, W_k) / 2)) @ w
+
+
+@additive_scores.mistake(
+    "that is a ReLU",
+    "max(0, …) is a later choice. Bahdanau et al. take tanh.",
+)
+def _(q, k, w, W_q, W_k):
+    return np.maximum(_sums(q, k, W_q, W_k), 0) @ w
+
+
+# 6 ---------------------------------------------------------------------------------------------
+
+_REMEDIES = ("clip", "accumulate", "scale", "residual", "LayerNorm", "fan-in")
+
+
+def _letters(answer):
+    letters = [str(letter).strip().lower() for letter in answer]
+    if len(letters) != 6 or not set(letters) <= set("abcdef"):
+        raise ValueError("not six letters")
+    return dict(zip(_REMEDIES, letters, strict=True))
+
+
+def _cured(answer):
+    return "".join(_letters(answer).values()) == "bdcaef"
+
+
+@question(
+    title="Which cure for which gradient?",
+    difficulty="medium",
+    minutes=10,
+    accepts=_cured,
+    hints=[
+        "Clipping can only make a gradient shorter. Accumulation does not change its size at all.",
+        "1/√d_k is one constant, fixed before training. What does it depend on, and what not?",
+        "Of the four that are left: one adds the input back, one fixes the size of each vector, "
+        "one fixes the size of a random matrix.",
+    ],
+)
+def cures():
+    """Match six remedies with the six troubles they act on.
+
+    Troubles: (a) after many attention layers all tokens are equal; (b) a gradient of length 1000
+    throws the parameters far away; (c) keys of 1024 features saturate the softmax at the start;
+    (d) the batch does not fit into memory; (e) activations that have grown a hundredfold
+    saturate the softmax; (f) each new random layer makes the signal half as large.
+    Answer with six letters in the order of the remedies: gradient clipping, gradient
+    accumulation, the scale 1/√d_k, residual connections, layer normalisation, initial values of
+    standard deviation 1/√fan_in.
+    """
+    return "bdcaef"
+
+
+@cures.mistake(
+    "six letters from a to f are asked for",
+    "A word of six letters, one for each remedy, such as 'abcdef'.",
+    "bdca",
+)
+def _(answer):
+    try:
+        _letters(answer)
+    except (ValueError, TypeError):
+        return True
+    return False
+
+
+@cures.mistake(
+    "clipping only shortens",
+    "A gradient of 1e-9 stays 1e-9 under clipping. It is made for gradients that are too long.",
+    "fdcaeb",
+)
+def _(answer):
+    return _letters(answer)["clip"] != "b"
+
+
+@cures.mistake(
+    "accumulation changes no gradient",
+    "The sum over small batches is the gradient of the large one, to the last digits. It saves "
+    "memory.",
+    "bacdef",
+)
+def _(answer):
+    return _letters(answer)["accumulate"] != "d"
+
+
+@cures.mistake(
+    "the scale knows d_k and nothing else",
+    "1/√d_k undoes the growth that comes from the number of features. Activations that grow by "
+    "themselves are not its business.",
+    "bdeacf",
+)
+def _(answer):
+    return _letters(answer)["scale"] != "c"
+
+
+@cures.mistake(
+    "what keeps tokens different is adding the input back",
+    "An attention layer averages. Only what goes around it is not averaged: the residual "
+    "connection.",
+    "bdcfea",
+)
+def _(answer):
+    return _letters(answer)["residual"] != "a"
+
+
+@cures.mistake(
+    "initial values act once, normalisation acts at every step",
+    "1/√fan_in sets the size of a random matrix before training; layer normalisation brings "
+    "every vector back to one size, also when it has grown.",
+    "bdcafe",
+)
+def _(answer):
+    return _letters(answer)["LayerNorm"] != "e"
+
+
+@cures.mistake(
+    "one trouble is named twice",
+    "Each remedy acts on another one of the six.",
+    "bdcaee",
+)
+def _(answer):
+    return len(set(_letters(answer).values())) < 6
+
+
+# 7 ---------------------------------------------------------------------------------------------
+
+
+def _gradient_cases():
+    rng = np.random.default_rng(20)
+
+    def case(name, seed, *, atol=0.0, **sizes):
+        x, w, _ = _pool_inputs(seed, **sizes)
+        return Case(name, (x, w, rng.standard_normal(x[:, 0].shape)), atol=atol)
+
+    x, w, _ = _pool_inputs(21)
+    return [
+        case("two sequences of five positions", 22),
+        case("other sizes", 23, B=4, S=3, d=6),
+        case("one sequence", 24, B=1, S=7, d=2),
+        Case("no scorer yet, w = 0", (x, 0 * w, rng.standard_normal(x[:, 0].shape))),
+        case("one position", 25, S=1, atol=1e-13),
+        case("a saturated softmax", 26, scale=3000.0, atol=1e-9),
+    ]
+
+
+@function_exercise(
+    title="How the scorer learns",
+    difficulty="hard",
+    minutes=30,
+    cases=_gradient_cases,
+    hints=[
+        "For one sequence: o = Σ_j α_j x_j, and raising s_j by a little moves o by α_j (x_j − o).",
+        "s_j = x_j · w, so a change of w reaches s_j through x_j.",
+        "Together: Σ_j α_j ((x_j − o) · g) x_j, added over the batch, where g is grad_output.",
+    ],
+)
+def scorer_gradient(x, w, grad_output):
+    """Return the gradient of sum(pool(x, w) * grad_output) with respect to w.
+
+    Shapes: x (B, S, d), w (d,), grad_output (B, d); the answer is (d,). Use NumPy only.
+    """
+    scores = x @ w
+    exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+    weights = exponentials / exponentials.sum(axis=1, keepdims=True)
+    context = (weights[:, :, None] * x).sum(axis=1)
+    centred = x - context[:, None]
+    grad_scores = weights * (centred * grad_output[:, None]).sum(axis=2)
+    return (grad_scores[:, :, None] * x).sum(axis=(0, 1))
+
+
+def _gradient(x, w, g, *, weights=None, centre=None, grad_scores=None):
+    """Right in all but what is handed in."""
+    weights = _softmax(x @ w) if weights is None else weights
+    centre = _context(weights, x) if centre is None else centre
+    if grad_scores is None:
+        grad_scores = weights * ((x - centre[:, None]) @ g[:, :, None])[:, :, 0]
+    return (grad_scores[:, :, None] * x).sum(axis=(0, 1))
+
+
+@scorer_gradient.mistake(
+    "the softmax Jacobian is not diagonal",
+    "Raising one score lowers all other weights: that is what subtracting the context does.",
+)
+def _(x, w, grad_output):
+    weights = _softmax(x @ w)
+    grad_weights = (x @ grad_output[:, :, None])[:, :, 0]
+    return _gradient(x, w, grad_output, grad_scores=weights * (1 - weights) * grad_weights)
+
+
+@scorer_gradient.mistake(
+    "the context was not subtracted",
+    "Σ α_j x_j (x_j · g) is a second moment; the gradient needs the covariance.",
+)
+def _(x, w, grad_output):
+    return _gradient(x, w, grad_output, centre=np.zeros_like(x[:, 0]))
+
+
+@scorer_gradient.mistake(
+    "the plain mean was subtracted",
+    "The centre is the weighted mean, which is the context.",
+)
+def _(x, w, grad_output):
+    return _gradient(x, w, grad_output, centre=x.mean(axis=1))
+
+
+@scorer_gradient.mistake(
+    "the covariance is not weighted",
+    "Positions of small weight hardly move the context, so they count little here too.",
+)
+def _(x, w, grad_output):
+    return _gradient(x, w, grad_output, weights=np.full_like(x[:, :, 0], 1 / x.shape[1]))
+
+
+@scorer_gradient.mistake(
+    "the softmax was passed over",
+    "x · g is the gradient of the weights, not yet that of the scores.",
+)
+def _(x, w, grad_output):
+    return _gradient(x, w, grad_output, grad_scores=(x @ grad_output[:, :, None])[:, :, 0])
+
+
+@scorer_gradient.mistake(
+    "the mean over the batch was taken",
+    "The loss is a sum over the sequences, so their gradients add.",
+)
+def _(x, w, grad_output):
+    return _gradient(x, w, grad_output) / len(x)
+
+
+@scorer_gradient.mistake(
+    "the sign is turned",
+    "This is the direction of descent. The gradient itself points uphill.",
+)
+def _(x, w, grad_output):
+    return -_gradient(x, w, grad_output)
+
+
+@scorer_gradient.mistake(
+    "there is one gradient for each sequence",
+    "All sequences share one scorer: add over the batch.",
+)
+def _(x, w, grad_output):
+    return np.stack([_gradient(x[b : b + 1], w, grad_output[b : b + 1]) for b in range(len(x))])
+
+
+@scorer_gradient.mistake(
+    "only the variances are used",
+    "The features vary together: a covariance has entries off the diagonal.",
+)
+def _(x, w, grad_output):
+    weights = _softmax(x @ w)
+    centred = x - _context(weights, x)[:, None]
+    return (weights[:, :, None] * centred**2 * grad_output[:, None]).sum(axis=(0, 1))
+
+
+@scorer_gradient.mistake(
+    "the scores were scaled",
+    "Pooling has the score x·w, without 1/√d.",
+)
+def _(x, w, grad_output):
+    return _gradient(x, w, grad_output, weights=_softmax(x @ w / math.sqrt(len(w))))
+
+
+@scorer_gradient.mistake(
+    "the exponentials overflow: nothing was subtracted",
+    "The weights are needed here too. Subtract the largest score of each sequence before the "
+    "exponential.",
+)
+def _(x, w, grad_output):
+    weights = np.exp(x @ w)
+    return _gradient(x, w, grad_output, weights=weights / weights.sum(axis=1, keepdims=True))

@@ -1,0 +1,426 @@
+"""Answers to the exercises on kernel regression."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import scipy.special
+import torch
+
+from attention_book.kernel_attention import reference
+from attention_book.scaled_dot_product import reference as dot_product
+
+from . import right, wrong
+
+
+def softmax_rows(scores):
+    return scipy.special.softmax(scores, axis=-1)
+
+
+def pairwise(x, y):
+    return ((x[..., :, None, :] - y[..., None, :, :]) ** 2).sum(-1)
+
+
+def average_by_loop(x, gamma, include_self):
+    n, d = x.shape
+    weights, outputs = np.zeros((n, n), x.dtype), np.zeros((n, d), x.dtype)
+    for i in range(n):
+        others = [j for j in range(n) if include_self or j != i]
+        if others:
+            scores = [-gamma * float(((x[i] - x[j]) ** 2).sum()) for j in others]
+            shares = [math.exp(s - max(scores)) for s in scores]
+            for j, share in zip(others, shares, strict=True):
+                weights[i, j] = share / sum(shares)
+        outputs[i] = sum((weights[i, j] * x[j] for j in range(n)), np.zeros(d))
+    return weights, outputs
+
+
+def average_by_package(x, gamma, include_self):
+    mask = None if include_self else ~np.eye(len(x), dtype=bool)
+    output, weights = reference.attention(x, x, x, gamma=gamma, mask=mask, return_weights=True)
+    return weights, output
+
+
+def average_by_torch(x, gamma, include_self):
+    t = torch.from_numpy(x)
+    scores = -gamma * (t[:, None] - t).square().sum(-1)
+    if not include_self:
+        scores.fill_diagonal_(-torch.inf)
+    weights = torch.softmax(scores, dim=-1).nan_to_num()
+    return weights.numpy(), (weights @ t).numpy()
+
+
+def error_by_loop(keys, values, gamma):
+    total = 0.0
+    for i in range(len(keys)):
+        k, v = np.delete(keys, i, axis=0), np.delete(values, i, axis=0)
+        total += ((softmax_rows(-gamma * ((k - keys[i]) ** 2).sum(1)) @ v - values[i]) ** 2).sum()
+    return total / values.size
+
+
+def error_by_infinite_distance(keys, values, gamma):
+    scores = -gamma * pairwise(keys, keys)
+    np.fill_diagonal(scores, -np.inf)
+    return float(np.mean((softmax_rows(scores) @ values - values) ** 2))
+
+
+def dot_by_einsum(q, k, v, gamma):
+    scores = 2 * gamma * np.einsum("...id,...jd->...ij", q, k)
+    scores = scores - gamma * np.einsum("...jd,...jd->...j", k, k)[..., None, :]
+    return softmax_rows(scores) @ v
+
+
+def dot_by_key(q, k, v, gamma):
+    """The factors in the key instead of the query."""
+    root = math.sqrt(q.shape[-1] + 1)
+    longer_q = np.concatenate([q, np.ones_like(q[..., :1])], -1)
+    length = (k**2).sum(-1, keepdims=True)
+    longer_k = np.concatenate([2 * gamma * k, -gamma * length], -1)
+    return dot_product.attention(longer_q, longer_k * root, v)
+
+
+def gradient_by_torch(q, k, v, grad_output, gamma):
+    q, k, v, upstream = (torch.from_numpy(x) for x in (q, k, v, grad_output))
+    gamma = torch.tensor(gamma, dtype=torch.float64, requires_grad=True)
+    weights = torch.softmax(-gamma * (q.unsqueeze(-2) - k.unsqueeze(-3)).square().sum(-1), -1)
+    ((weights @ v) * upstream).sum().backward()
+    return gamma.grad.item()
+
+
+def gradient_by_package(q, k, v, grad_output, gamma):
+    return np.sum(grad_output * reference.gamma_derivative(q, k, v, gamma=gamma))
+
+
+def gradient_by_covariance(q, k, v, grad_output, gamma):
+    """E[distance] E[value] - E[distance · value]."""
+    squared = pairwise(q, k)
+    p = softmax_rows(-gamma * squared)
+    value = grad_output @ np.swapaxes(v, -1, -2)
+    apart = (p * squared).sum(-1) * (p * value).sum(-1) - (p * squared * value).sum(-1)
+    return apart.sum()
+
+
+RIGHT_ANSWERS = {
+    "three_points": [
+        [0.4, 1, 1.6],
+        (Fraction(2, 5), 1, Fraction(8, 5)),
+        np.array([0.4, 1.0, 1.6]),
+        torch.tensor([0.4, 1.0, 1.6], dtype=torch.float64),
+    ],
+    "who_came_first": ["CEBDA", "c, e, b, d, a", list("cebda"), "c e b d a"],
+    "transformer_bandwidth": [
+        [0.0625, 2.83],
+        (1 / 16, 64**0.25),
+        np.array([0.0625, 2.828]),
+        (Fraction(1, 16), 2 * math.sqrt(2)),
+    ],
+    "kernel_average": [average_by_loop, average_by_package, average_by_torch],
+    "leave_one_out_error": [error_by_loop, error_by_infinite_distance],
+    "with_dot_products": [dot_by_einsum, dot_by_key],
+    "gamma_gradient": [gradient_by_torch, gradient_by_package, gradient_by_covariance],
+}
+
+
+def average(scores=lambda x, gamma: -gamma * pairwise(x, x), after=lambda w, x: (w, w @ x)):
+    """The right average with its scores, or what follows the weights, exchanged."""
+
+    def answer(x, gamma, include_self):
+        s = np.array(scores(x, gamma))
+        if not include_self:
+            np.fill_diagonal(s, -np.inf)
+        peak = s.max(-1, keepdims=True)
+        e = np.exp(s - np.where(np.isneginf(peak), 0, peak))
+        total = e.sum(-1, keepdims=True)
+        return after((e / np.where(total == 0, 1, total)).astype(x.dtype), x)
+
+    return answer
+
+
+def error(
+    gammas=lambda g: g, measure=lambda p, v: ((p - v) ** 2).mean(), keys=lambda k: k, mask=np.eye
+):
+    """The right error with one part exchanged."""
+
+    def answer(k, v, gamma):
+        hidden = mask(len(k)).astype(bool)
+        p = reference.attention(keys(k), keys(k), v, gamma=gammas(gamma), mask=~hidden)
+        return measure(p, v)
+
+    return answer
+
+
+def augmented(query, key):
+    def answer(q, k, v, gamma):
+        return dot_product.attention(query(q, gamma), key(k, gamma), v)
+
+    return answer
+
+
+def root(x):
+    return math.sqrt(x.shape[-1] + 1)
+
+
+def with_last(x, last):
+    return np.concatenate([x, np.broadcast_to(last, x[..., :1].shape)], -1)
+
+
+def length2(k):
+    return (k**2).sum(-1, keepdims=True)
+
+
+def gradient(rule=None, distance=pairwise, total=np.sum, gammas=lambda g: g):
+    rule = rule or (lambda p, d: -p * (d - (p * d).sum(-1, keepdims=True)))
+
+    def answer(q, k, v, grad_output, gamma):
+        p = softmax_rows(-gammas(gamma) * pairwise(q, k))
+        return total(rule(p, distance(q, k)) @ v * grad_output)
+
+    return answer
+
+
+def third(n):
+    hidden = np.eye(n)
+    hidden[0] = 0
+    return hidden
+
+
+WRONG_ANSWERS = {
+    "three_points": [
+        ("reversed", (1.6, 1.0, 0.4)),
+        ("the points", (0, 1, 2)),
+        ("zeros", (0.0, 0.0, 0.0)),
+        ("rounded", (0.4, 1, 1.61)),
+        ("one number", 0.4),
+        ("two numbers", (0.4, 1.6)),
+        ("four numbers", (0.4, 1, 1.6, 2)),
+        ("nested", [(0.4, 1, 1.6)]),
+        ("a column", np.array([[0.4], [1.0], [1.6]])),
+        ("a text", "0.4 1 1.6"),
+        ("texts", ["0.4", "1", "1.6"]),
+        ("nan", (math.nan, 1, 1.6)),
+        ("weights", (16 / 25, 0.5, 16 / 25)),
+        ("the sums", (25 / 16, 2, 25 / 16)),
+        ("e instead of 2", tuple(average_by_loop(np.array([[0.0], [1], [2]]), 1, True)[1][:, 0])),
+        ("percent", (40, 100, 160)),
+        ("half right", (0.4, 1.0, 2.5)),
+    ],
+    "who_came_first": [
+        ("alphabetical", "abcde", "attention did not begin with the Transformer"),
+        ("by name", "dbcea", "the weighted average is older than the networks"),
+        (
+            "the right ones, then a repeated letter",
+            "cebdd",
+            "each of the five letters is needed once",
+        ),
+        ("six letters", "cebdaa", "each of the five letters is needed once"),
+        ("years", (1964, 2010, 2014, 2014, 2017), "each of the five letters is needed once"),
+        ("one letter", "c", "each of the five letters is needed once"),
+        ("other letters", "vwxyz", "each of the five letters is needed once"),
+        ("nothing", "", "each of the five letters is needed once"),
+        ("a number", 2017),
+        ("glimpses last of the old ones", "cbdea", "foveal glimpses came before 2014"),
+        ("translation second", "cdbea", "foveal glimpses came before 2014"),
+        ("translation second, glimpses third", "cdeba", "foveal glimpses came before 2014"),
+        ("foveal first", "ecdba", "the weighted average is older than the networks"),
+        ("the Transformer in the middle", "ceabd", "attention did not begin with the Transformer"),
+        ("the Transformer fourth", "cebad", "attention did not begin with the Transformer"),
+        ("recurrent first", "bceda", "the weighted average is older than the networks"),
+    ],
+    "transformer_bandwidth": [
+        ("gamma only", 0.0625),
+        ("sigma only", 2.83),
+        ("both 1", (1, 1)),
+        ("the scale", (0.125, 2.83)),
+        ("three numbers", (0.0625, 2.83, 8)),
+        ("rounded too far", (0.06, 2.8)),
+        ("negative", (-0.0625, 2.83)),
+        ("negative width", (0.0625, -2.83)),
+        ("d_k", (64, 8)),
+        ("zero", (0, 0)),
+        ("infinite", (0.0625, math.inf)),
+        ("nan", (math.nan, 2.83)),
+        ("a text", "1/16"),
+        ("texts", ("1/16", "2.83")),
+        ("half the width", (0.0625, 1.414)),
+        ("nested", [[0.0625, 2.83]]),
+    ],
+    "kernel_average": [
+        ("output first", average(after=lambda w, x: (w @ x, w))),
+        ("output only", average(after=lambda w, x: w @ x)),
+        ("weights only", average(after=lambda w, x: w)),
+        ("columns read", average(after=lambda w, x: (w, w.T @ x))),
+        ("weights turned", average(after=lambda w, x: (w.T, w @ x))),
+        ("both turned", average(after=lambda w, x: (w.T, w.T @ x))),
+        ("double precision", average(after=lambda w, x: (w.astype(float), w.astype(float) @ x))),
+        ("half the gamma", average(lambda x, g: -g * pairwise(x, x) / 2)),
+        ("twice the gamma", average(lambda x, g: -2 * g * pairwise(x, x))),
+        ("mean over the features", average(lambda x, g: -g * ((x[:, None] - x) ** 2).mean(-1))),
+        (
+            "city blocks",
+            average(lambda x, g: -g * np.abs(x[:, None] - x).sum(-1)),
+            "the distance is not squared",
+        ),
+        ("gamma squared", average(lambda x, g: -(g**2) * pairwise(x, x))),
+        ("gamma ignored", average(lambda x, g: -pairwise(x, x))),
+        ("fourth power", average(lambda x, g: -g * pairwise(x, x) ** 2)),
+        ("scaled by the features", average(lambda x, g: -g * pairwise(x, x) / x.shape[1] ** 0.5)),
+        ("the identity", lambda x, gamma, include_self: (np.eye(len(x), dtype=x.dtype), x)),
+        ("the mean", average(lambda x, g: 0 * pairwise(x, x))),
+        ("rounded", average(after=lambda w, x: (w.round(6), w @ x))),
+        ("lists", average(after=lambda w, x: (w.tolist(), (w @ x).tolist()))),
+        ("one output a row", average(after=lambda w, x: (w, (w @ x).sum(-1)))),
+        ("the point is added", average(after=lambda w, x: (w, w @ x + x))),
+    ],
+    "leave_one_out_error": [
+        ("half the gamma", error(lambda g: g / 2)),
+        ("twice the gamma", error(lambda g: 2 * g)),
+        ("root of gamma", error(math.sqrt)),
+        ("half the square", error(measure=lambda p, v: ((p - v) ** 2).mean() / 2)),
+        ("largest", error(measure=lambda p, v: ((p - v) ** 2).max())),
+        ("median", error(measure=lambda p, v: np.median((p - v) ** 2))),
+        ("per point", error(measure=lambda p, v: ((p - v) ** 2).mean(-1))),
+        ("per feature", error(measure=lambda p, v: ((p - v) ** 2).mean(0))),
+        ("predictions", error(measure=lambda p, v: p)),
+        ("R squared", error(measure=lambda p, v: 1 - ((p - v) ** 2).sum() / v.var() / v.size)),
+        ("negated", error(measure=lambda p, v: -((p - v) ** 2).mean())),
+        ("n - 1", error(measure=lambda p, v: ((p - v) ** 2).sum() / (v.size - 1))),
+        ("first point lets itself in", error(mask=third)),
+        ("causal", error(mask=lambda n: ~np.tri(n, dtype=bool))),
+        ("only the past", error(mask=lambda n: np.triu(np.ones((n, n))))),
+        ("neighbour hidden", error(mask=lambda n: np.eye(n, k=1))),
+        ("centred keys scaled", error(keys=lambda k: k / k.std(axis=0))),
+        ("a text", error(measure=lambda p, v: "0.5")),
+        ("error against the mean", lambda k, v, gamma: ((v - v.mean(0)) ** 2).mean()),
+    ],
+    "with_dot_products": [
+        ("gamma only", augmented(lambda q, g: g * q, lambda k, g: k), None),
+        ("2 gamma only", augmented(lambda q, g: 2 * g * q, lambda k, g: k), None),
+        (
+            "key's length added to all features",
+            augmented(lambda q, g: 2 * g * q * root(q), lambda k, g: k - length2(k)),
+            None,
+        ),
+        (
+            "half the length",
+            augmented(
+                lambda q, g: with_last(2 * g * q, -g) * root(q),
+                lambda k, g: with_last(k, length2(k) / 2),
+            ),
+            None,
+        ),
+        (
+            "the mean square as length",
+            augmented(
+                lambda q, g: with_last(2 * g * q, -g) * root(q),
+                lambda k, g: with_last(k, (k**2).mean(-1, keepdims=True)),
+            ),
+            None,
+        ),
+        (
+            "gamma twice, in query and key",
+            augmented(
+                lambda q, g: with_last(2 * g * q, -g) * root(q),
+                lambda k, g: with_last(g * k, length2(k)),
+            ),
+            None,
+        ),
+        (
+            "scale in query and key",
+            augmented(
+                lambda q, g: with_last(2 * g * q, -g) * root(q),
+                lambda k, g: with_last(k, length2(k)) * root(k),
+            ),
+            None,
+        ),
+        (
+            "divided by the scale once more",
+            augmented(
+                lambda q, g: with_last(2 * g * q, -g) / root(q),
+                lambda k, g: with_last(k, length2(k)),
+            ),
+            None,
+        ),
+        (
+            "the first key's length for all",
+            augmented(
+                lambda q, g: with_last(2 * g * q, -g) * root(q),
+                lambda k, g: with_last(k, length2(k)[..., :1, :]),
+            ),
+            "the length of the keys is missing",
+        ),
+        (
+            "lengths of the query",
+            augmented(
+                lambda q, g: with_last(2 * g * q, -g * length2(q)) * root(q),
+                lambda k, g: with_last(k, 1.0),
+            ),
+            "the length of the keys is missing",
+        ),
+        (
+            "both made equally long",
+            augmented(
+                lambda q, g: 2 * g * math.sqrt(q.shape[-1]) * q / np.sqrt(length2(q)),
+                lambda k, g: k / np.sqrt(length2(k)),
+            ),
+            None,
+        ),
+        ("the mean", lambda q, k, v, gamma: dot_product.attention(0 * q, k, v), None),
+        (
+            "unsquared",
+            lambda q, k, v, gamma: softmax_rows(-gamma * pairwise(q, k) ** 0.5) @ v,
+            None,
+        ),
+        ("minus missing", lambda q, k, v, gamma: softmax_rows(gamma * pairwise(q, k)) @ v, None),
+        ("unnormalised", lambda q, k, v, gamma: np.exp(-gamma * pairwise(q, k)) @ v, None),
+        ("half gamma", lambda q, k, v, gamma: softmax_rows(-gamma / 2 * pairwise(q, k)) @ v, None),
+        ("weights", lambda q, k, v, gamma: softmax_rows(-gamma * pairwise(q, k)), None),
+        (
+            "single precision",
+            lambda q, k, v, gamma: dot_by_einsum(q, k, v, gamma).astype(np.float32),
+            None,
+        ),
+    ],
+    "gamma_gradient": [
+        ("half", lambda *a: gradient()(*a) / 2),
+        ("twice", lambda *a: gradient()(*a) * 2),
+        ("by sigma", lambda q, k, v, g, gamma: -2 * gamma**1.5 * gradient()(q, k, v, g, gamma)),
+        ("per query", gradient(total=lambda x: x.sum(-1))),
+        ("per output", gradient(total=lambda x: x)),
+        ("as an array", gradient(total=lambda x: np.array([x.sum()]))),
+        ("absolute", gradient(total=lambda x: np.abs(x).sum())),
+        (
+            "city blocks",
+            gradient(distance=lambda q, k: np.abs(q[..., :, None, :] - k[..., None, :, :]).sum(-1)),
+        ),
+        ("dot products", gradient(distance=lambda q, k: q @ np.swapaxes(k, -1, -2))),
+        ("the mean square", gradient(distance=lambda q, k: pairwise(q, k) / q.shape[-1])),
+        ("twice the gamma", gradient(gammas=lambda g: 2 * g + 0.1)),
+        ("no gamma", gradient(gammas=lambda g: 1.0)),
+        ("weights squared", gradient(lambda p, d: -(p**2) * (d - (p * d).sum(-1, keepdims=True)))),
+        ("whole matrix", gradient(lambda p, d: -p * (d - (p * d).sum()))),
+        ("only the mean", gradient(lambda p, d: p * (p * d).sum(-1, keepdims=True))),
+        ("zero", lambda *a: 0.0),
+        (
+            "finite difference",
+            lambda q, k, v, g, gamma: float(
+                (
+                    g
+                    * (
+                        reference.attention(q, k, v, gamma=gamma + 1e-3)
+                        - reference.attention(q, k, v, gamma=gamma)
+                    )
+                ).sum()
+                / 1e-3
+            ),
+        ),
+        (
+            "the value itself",
+            lambda q, k, v, g, gamma: float((g * reference.attention(q, k, v, gamma=gamma)).sum()),
+        ),
+    ],
+}
+
+for name, answers in RIGHT_ANSWERS.items():
+    right(f"kernel_attention.{name}", *answers)
+for name, answers in WRONG_ANSWERS.items():
+    wrong(f"kernel_attention.{name}", *answers)
