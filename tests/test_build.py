@@ -57,6 +57,16 @@ def test_a_change_in_the_package_reaches_the_page(book):
     assert "index.ipynb" in log
 
 
+def test_what_an_editor_leaves_behind_is_not_built(book):
+    broken = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
+    (book / "chapters/.ipynb_checkpoints").mkdir()
+    nbformat.write(broken, book / "chapters/.ipynb_checkpoints/index-checkpoint.ipynb")
+    nbformat.write(broken, book / "chapters/Untitled.ipynb")
+    status, log = run(book, *BUILD)
+    assert status == 0, log
+    assert log.count("executing ") == 1
+
+
 def test_a_warning_fails_the_build_and_the_one_after_it(book):
     cells = nbformat.read(book / "chapters/index.ipynb", as_version=4).cells
     cells[0].source = "# A page\n\nSee {ref}`nowhere`."

@@ -13,7 +13,7 @@ from attention_book.exercise.catalogue import all_exercises
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = ROOT / "chapters"
-NOTEBOOKS = sorted(CHAPTERS.glob("**/*.ipynb"))
+NOTEBOOKS = [p for p in sorted(CHAPTERS.glob("**/*.ipynb")) if ".ipynb_checkpoints" not in p.parts]
 TAUGHT = [path for path in NOTEBOOKS if path.parent.name.startswith("part")]
 PAGES = [*NOTEBOOKS, *sorted(CHAPTERS.glob("**/*.md"))]
 SECTIONS = [

@@ -24,8 +24,8 @@ SOURCES = ("src/**/*.py", "tools/*.py", "requirements.txt", "pyproject.toml")
 
 
 def setup(app):
-    app.connect("builder-inited", fill_the_cache)
     app.connect("env-get-outdated", read_all_after_a_change)
+    app.connect("env-before-read-docs", fill_the_cache)
     app.connect("build-finished", remember_a_good_build)
     return {"parallel_read_safe": True}
 
@@ -39,8 +39,8 @@ def key(root):
     return digest.hexdigest()
 
 
-def fill_the_cache(app):
-    """Execute the notebooks whose outputs are not in the cache, or no longer valid."""
+def fill_the_cache(app, env, docnames):
+    """Execute the notebooks about to be read whose outputs are not in the cache, or not valid."""
     folder = Path(app.outdir).parent / ".jupyter_cache"  # where myst-nb looks by default
     stamp = folder / "sources"
     if not stamp.exists() or stamp.read_text() != key(app.srcdir):
@@ -49,7 +49,9 @@ def fill_the_cache(app):
         stamp.write_text(key(app.srcdir))
     cache = get_cache(folder)
     missing = []
-    for path in sorted(Path(app.srcdir).glob("chapters/**/*.ipynb")):
+    for path in sorted(Path(env.doc2path(name)) for name in docnames):
+        if path.suffix != ".ipynb":
+            continue
         try:
             cache.match_cache_notebook(read(path, as_version=4))
         except KeyError:

@@ -13,6 +13,12 @@ ROOT = Path(__file__).resolve().parents[1]
 _TRANSIENT = ("execution", "ExecuteTime")
 
 
+def chapters():
+    """Return the notebooks of the book, without the checkpoints that an editor keeps of them."""
+    found = sorted(ROOT.glob("chapters/**/*.ipynb"))
+    return [path for path in found if ".ipynb_checkpoints" not in path.parts]
+
+
 def strip(notebook):
     """Drop pictures and times from an executed notebook, in place, and return it."""
     for cell in notebook.cells:
@@ -31,7 +37,7 @@ def strip(notebook):
 
 
 def main(names):
-    paths = [Path(name).resolve() for name in names] or sorted(ROOT.glob("chapters/**/*.ipynb"))
+    paths = [Path(name).resolve() for name in names] or chapters()
     try:
         for path, notebook, _ in execute(paths):
             nbformat.write(strip(notebook), path)
