@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from witnesses import average_by_loop, close, dot, some_mask, tensors
 
 from attention_book import masks
 from attention_book.attention_pooling import module, reference
@@ -26,57 +27,23 @@ def inputs(*lead, seed=0, L=L, S=S, d_k=D_K, d_v=D_V, dtype=np.float64):
     return tuple(rng.standard_normal(shape).astype(dtype) for shape in shapes)
 
 
-def tensors(*arrays, grad=False):
-    return tuple(torch.from_numpy(x.copy()).requires_grad_(grad) for x in arrays)
-
-
-def some_mask(*shape, seed=0):
-    """A random mask whose query 1 may attend to nothing."""
-    mask = np.random.default_rng(seed).random(shape) < 0.6
-    mask[..., 1, :] = False
-    return mask
-
-
-def softmax_loop(scores, allowed):
-    exponentials = [math.exp(s) if a else 0.0 for s, a in zip(scores, allowed, strict=True)]
-    total = math.fsum(exponentials) or 1.0
-    return [e / total for e in exponentials]
-
-
-def average_loop(weights, values):
-    return [
-        math.fsum(a * value[f] for a, value in zip(weights, values, strict=True))
-        for f in range(len(values[0]))
-    ]
-
-
 def paper_loop(q, k, v, w, mask=None):
-    """Equations 5 and 6 and the alignment model of A.1.2, in Python floats."""
-    outputs, weights = [], []
-    for i, query in enumerate(q):
-        scores = [
-            math.fsum(c * math.tanh(a + b) for a, b, c in zip(query, key, w.tolist(), strict=True))
-            for key in k
-        ]
-        weights.append(softmax_loop(scores, [True] * len(k) if mask is None else mask[i]))
-        outputs.append(average_loop(weights[-1], v))
-    return np.array(outputs), np.array(weights)
+    """Equations 5 and 6 and the alignment model of A.1.2, for one sequence."""
+
+    def strength(query, key):
+        hidden = [math.tanh(a + b) for a, b in zip(query, key, strict=True)]
+        return math.exp(dot(hidden, w.tolist()))
+
+    return average_by_loop(q, k, v, strength, mask)
 
 
 def pool_loop(x, w, mask=None):
-    scores = [math.fsum(a * b for a, b in zip(row, w.tolist(), strict=True)) for row in x]
-    weights = softmax_loop(scores, [True] * len(x) if mask is None else mask)
-    return np.array(average_loop(weights, x)), np.array(weights)
-
-
-def close(found, expected, tolerance=1e-12):
-    if isinstance(found, torch.Tensor):
-        found = found.detach().numpy()
-    if isinstance(expected, torch.Tensor):
-        expected = expected.detach().numpy()
-    assert found.dtype == expected.dtype
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+    """One query, whose strength is that of the learned vector."""
+    rows = None if mask is None else [mask]
+    output, weights = average_by_loop(
+        [w.tolist()], x, x, lambda query, row: math.exp(dot(query, row)), rows
+    )
+    return output[0], weights[0]
 
 
 def module_attention(q, k, v, *, w, **options):

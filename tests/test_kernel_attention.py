@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.neighbors import KNeighborsRegressor, RadiusNeighborsRegressor
+from witnesses import average_by_loop, close, dot, some_mask, tensors
 
 from attention_book import masks
 from attention_book.kernel_attention import module, reference
@@ -42,45 +43,14 @@ def inputs(*lead, seed=0, L=L, S=S, d_k=D_K, d_v=D_V, dtype=np.float64):
     return tuple(rng.standard_normal(shape).astype(dtype) for shape in shapes)
 
 
-def tensors(*arrays, grad=False):
-    return tuple(torch.from_numpy(x.copy()).requires_grad_(grad) for x in arrays)
-
-
-def some_mask(*shape, seed=0):
-    """A random mask whose query 1 may attend to nothing."""
-    mask = np.random.default_rng(seed).random(shape) < 0.6
-    mask[..., 1, :] = False
-    return mask
-
-
 def loop(q, k, v, kernel, mask=None):
-    """The weighted average of 1964 for one sequence, in Python floats."""
-    outputs, weights = [], []
-    for i, query in enumerate(q):
-        row = [
-            kernel(math.fsum((a - b) ** 2 for a, b in zip(query, key, strict=True)))
-            if mask is None or mask[i][j]
-            else 0.0
-            for j, key in enumerate(k)
-        ]
-        total = math.fsum(row) or 1.0
-        weights.append([x / total for x in row])
-        outputs.append(
-            [
-                math.fsum(a * value[f] for a, value in zip(weights[-1], v, strict=True))
-                for f in range(len(v[0]))
-            ]
-        )
-    return np.array(outputs), np.array(weights)
+    """The weighted average of 1964 for one sequence; the kernel is one of squared distance."""
 
+    def strength(query, key):
+        difference = [a - b for a, b in zip(query, key, strict=True)]
+        return kernel(dot(difference, difference))
 
-def close(found, expected, tolerance=1e-12):
-    found, expected = (
-        x.detach().numpy() if isinstance(x, torch.Tensor) else x for x in (found, expected)
-    )
-    assert found.dtype == expected.dtype
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+    return average_by_loop(q, k, v, strength, mask)
 
 
 def module_attention(q, k, v, **options):

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.attention.bias import causal_lower_right
 from torch.utils._python_dispatch import TorchDispatchMode
+from witnesses import average_by_loop, close, dot, some_mask, tensors
 
 from attention_book import masks
 from attention_book.scaled_dot_product import module, reference
@@ -28,48 +29,11 @@ def inputs(*lead, seed=0, L=L, S=S, d_k=D_K, d_v=D_V, dtype=np.float64):
     return tuple(rng.standard_normal(shape).astype(dtype) for shape in shapes)
 
 
-def tensors(*arrays, grad=False):
-    return tuple(torch.from_numpy(x.copy()).requires_grad_(grad) for x in arrays)
-
-
-def some_mask(*shape, seed=0):
-    """A random mask whose query 1 may attend to nothing."""
-    mask = np.random.default_rng(seed).random(shape) < 0.6
-    mask[..., 1, :] = False
-    return mask
-
-
 def paper_loop(q, k, v, mask=None):
-    """Equation 1 for one sequence, in Python floats, sharing nothing with the package."""
-    outputs, weights = [], []
-    for i, query in enumerate(q):
-        exponentials = [
-            math.exp(
-                math.fsum(a * b for a, b in zip(query, key, strict=True)) / math.sqrt(len(key))
-            )
-            if mask is None or mask[i][j]
-            else 0.0
-            for j, key in enumerate(k)
-        ]
-        total = math.fsum(exponentials) or 1.0
-        weights.append([e / total for e in exponentials])
-        outputs.append(
-            [
-                math.fsum(a * value[f] for a, value in zip(weights[-1], v, strict=True))
-                for f in range(len(v[0]))
-            ]
-        )
-    return np.array(outputs), np.array(weights)
-
-
-def close(found, expected, tolerance=1e-12):
-    if isinstance(found, torch.Tensor):
-        found = found.detach().numpy()
-    if isinstance(expected, torch.Tensor):
-        expected = expected.detach().numpy()
-    assert found.dtype == expected.dtype
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+    """Equation 1 for one sequence."""
+    return average_by_loop(
+        q, k, v, lambda query, key: math.exp(dot(query, key) / math.sqrt(len(key))), mask
+    )
 
 
 def module_both_ways(q, k, v, mask=None):
