@@ -42,7 +42,7 @@ class HintsAndSolution(SphinxDirective):
 def setup(app):
     app.add_directive("hints-and-solution", HintsAndSolution)
     app.connect("config-inited", point_at_the_repository)
-    app.connect("doctree-read", number_the_exercises)
+    app.connect("doctree-read", mark_the_exercises)
     app.connect("html-page-context", say_scripts_once)
     app.connect("build-finished", bring_mathjax)
     return {"parallel_read_safe": True}
@@ -89,8 +89,8 @@ def repository(folder):
     return f"https://github.com/{match[1]}" if match else None
 
 
-def number_the_exercises(app, doctree):
-    """Hold the promise of the directive: a section per exercise, so each has its own address."""
+def mark_the_exercises(app, doctree):
+    """Give the section of each exercise a class, by which the stylesheet sets it apart."""
     for section in doctree.findall(nodes.section):
         if section.next_node(nodes.title).astext().startswith("Exercise "):
             section["classes"].append("exercise")

@@ -185,27 +185,12 @@ class FunctionExercise(Exercise):
         ]
         if all(agrees):
             return Verdict("passed", f"{self.name}: passed all {len(self.cases)} cases")
-        first, wrong = agrees.index(False), agrees.count(False)
+        first = agrees.index(False)
         case, got, want = self.cases[first], outcomes[first], right[first]
 
-        # an error of the same type says little: a known mistake must share a wrong value
-        wrong_value = any(
-            mine.error is None and not agreed for mine, agreed in zip(outcomes, agrees, strict=True)
-        )
-        candidates = []
-        for mistake in self.mistakes:
-            same = [
-                _agree(mine, _run(mistake.answer, case), case)
-                for mine, case in zip(outcomes, self.cases, strict=True)
-            ]
-            if all(same) and wrong_value:
-                return self._known(mistake)
-            # one coincidence is chance, and a mistake that spoils what is right here is another's
-            shared = sum(same) - sum(agrees)
-            spoils = any(mine and not its for mine, its in zip(agrees, same, strict=True))
-            if same[first] and got.error is None and not spoils and shared >= min(2, wrong):
-                candidates.append((shared, mistake))
-
+        exact, likely = self._recognise(outcomes, agrees)
+        if exact:
+            return self._known(exact)
         if got.error is not None:
             return Verdict(
                 "wrong",
@@ -216,10 +201,8 @@ class FunctionExercise(Exercise):
         problem = self._problem(got.value, want.value, case)
         if problem is not None and problem.got is None:
             return problem
-        most = max((count for count, _ in candidates), default=0)
-        best = [mistake for count, mistake in candidates if count == most]
-        if len(best) == 1:
-            return self._known(best[0], exactly=False, case=case)
+        if likely:
+            return self._known(likely, exactly=False, case=case)
         names = list(inspect.signature(self.answer).parameters)
         changed = " and ".join(names[key] if isinstance(key, int) else key for key in got.mutated)
         if problem is not None:
@@ -236,6 +219,33 @@ class FunctionExercise(Exercise):
             + f" changes {changed}",
             ("The caller's array must be left as it was: work on a copy, avoid += and out=.",),
         )
+
+    def _recognise(self, outcomes, agrees):
+        """Return the known mistake that the outcomes are exactly, and the one they are likely.
+
+        An error of the same type says little: an exact one must share a wrong value. A likely one
+        explains the first wrong case and more of the wrong ones than any other mistake (one
+        coincidence is chance), and spoils none that is right here.
+        """
+        first, wrong = agrees.index(False), agrees.count(False)
+        wrong_value = any(
+            mine.error is None and not agreed for mine, agreed in zip(outcomes, agrees, strict=True)
+        )
+        shared = {}
+        for number, mistake in enumerate(self.mistakes):
+            same = [
+                _agree(mine, _run(mistake.answer, case), case)
+                for mine, case in zip(outcomes, self.cases, strict=True)
+            ]
+            if all(same) and wrong_value:
+                return mistake, None
+            spoils = any(mine and not its for mine, its in zip(agrees, same, strict=True))
+            explained = sum(same) - sum(agrees)
+            starts = same[first] and outcomes[first].error is None
+            if starts and not spoils and explained >= min(2, wrong):
+                shared[number] = explained
+        best = [number for number, count in shared.items() if count == max(shared.values())]
+        return None, self.mistakes[best[0]] if len(best) == 1 else None
 
     def _problem(self, got, want, case):
         """Return what is wrong with a value, None when it equals the right one."""
