@@ -9,10 +9,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.attention.bias import causal_lower_right
-from torch.utils._python_dispatch import TorchDispatchMode
 from witnesses import average_by_loop, close, dot, some_mask, tensors
 
-from attention_book import masks
+from attention_book import cost, masks
 from attention_book.scaled_dot_product import module, reference
 from attention_book.shapes import check_mask, check_qkv
 
@@ -338,29 +337,14 @@ def test_half_precision_within_twice_the_error_of_the_plain_formula(dtype, seed,
 # Memory ------------------------------------------------------------------------------------------
 
 
-class LargestResult(TorchDispatchMode):
-    """The number of entries of the largest tensor that any operation returns."""
-
-    entries = 0
-
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        results = operation(*args, **(kwargs or {}))
-        for x in results if isinstance(results, tuple) else (results,):
-            if isinstance(x, torch.Tensor):
-                self.entries = max(self.entries, x.numel())
-        return results
-
-
 @pytest.mark.parametrize("lead", [(), (1,), (1, 1)])
 def test_the_fused_kernel_never_stores_the_weights(lead):
     L, S = 40, 90
     q, k, v = tensors(*inputs(*lead, L=L, S=S, d_v=D_K))
-    with LargestResult() as largest:
-        module.attention(q, k, v)
-    assert 0 < largest.entries < L * S
-    with LargestResult() as largest:
-        module.attention(q, k, v, return_weights=True)
-    assert largest.entries == L * S
+    fused = cost.largest_tensor_bytes(lambda: module.attention(q, k, v))
+    assert 0 < fused < L * S * q.itemsize
+    plain = cost.largest_tensor_bytes(lambda: module.attention(q, k, v, return_weights=True))
+    assert plain == L * S * q.itemsize
 
 
 # Gradients ---------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ make are small wrong programs registered beside it.
 """
 
 from .catalogue import progress
-from .engine import Case, function_exercise, question
+from .engine import Case, function_exercise, question, random_inputs
 from .store import reset_progress
 
-__all__ = ["Case", "function_exercise", "progress", "question", "reset_progress"]
+__all__ = ["Case", "function_exercise", "progress", "question", "random_inputs", "reset_progress"]

@@ -32,6 +32,18 @@ class Case:
     atol: float = 0.0  # where right answers cancel to about zero in more than one way
 
 
+def random_inputs(seed, *, lead=(), L=3, S=7, d_k=5, d_v=2, scale=1.0, dtype=np.float64):
+    """Return q, k, v of sizes that are all different, so that no mix-up of axes goes unnoticed.
+
+    Shapes:
+        q: (*lead, L, d_k), multiplied by ``scale``; k: (*lead, S, d_k); v: (*lead, S, d_v)
+    """
+    rng = np.random.default_rng(seed)
+    shapes = ((*lead, L, d_k), (*lead, S, d_k), (*lead, S, d_v))
+    q, k, v = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
+    return q * dtype(scale), k, v
+
+
 @dataclass(frozen=True)
 class Mistake:
     """A known wrong answer: its name, the hint that belongs to it, and the answer itself."""

@@ -4,18 +4,10 @@ import math
 
 import numpy as np
 
-from attention_book.exercise import Case, function_exercise, question
+from attention_book.exercise import Case, function_exercise, question, random_inputs
 from attention_book.scaled_dot_product import reference as dot_product
 
 from . import reference
-
-
-def _inputs(seed, *, lead=(), L=3, S=5, d_k=4, d_v=2, scale=1.0, dtype=np.float64):
-    rng = np.random.default_rng(seed)
-    shapes = ((*lead, L, d_k), (*lead, S, d_k), (*lead, S, d_v))
-    q, k, v = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
-    return q * dtype(scale), k, v
-
 
 # 1 ---------------------------------------------------------------------------------------------
 
@@ -594,16 +586,16 @@ def _(keys, values, gamma):
 
 
 def _dot_product_cases():
-    q, k, v = _inputs(11)
+    q, k, v = random_inputs(11)
     sphere = k / np.linalg.norm(k, axis=-1, keepdims=True)
     return [
-        Case("three queries, five keys", (q, k, v, 0.4)),
-        Case("other sizes", (*_inputs(12, L=6, S=4, d_k=3, d_v=5), 0.7)),
+        Case("three queries, seven keys", (q, k, v, 0.4)),
+        Case("other sizes", (*random_inputs(12, L=6, S=4, d_k=3, d_v=5), 0.7)),
         Case("keys on a sphere", (q, sphere, v, 0.4)),
-        Case("a batch of heads", (*_inputs(13, lead=(2, 3), L=4, S=3), 0.25)),
+        Case("a batch of heads", (*random_inputs(13, lead=(2, 3), L=4, S=3), 0.25)),
         Case("γ = 0", (q, k, v, 0.0)),
-        Case("one feature", (*_inputs(14, d_k=1), 0.3)),
-        Case("far queries", (*_inputs(15, scale=30.0), 0.5)),
+        Case("one feature", (*random_inputs(14, d_k=1), 0.3)),
+        Case("far queries", (*random_inputs(15, scale=30.0), 0.5)),
     ]
 
 
@@ -737,12 +729,12 @@ def _(q, k, v, gamma):
 
 def _gradient_cases():
     def with_upstream(seed, gamma, **sizes):
-        q, k, v = _inputs(seed, **sizes)
+        q, k, v = random_inputs(seed, **sizes)
         shape = (*q.shape[:-1], v.shape[-1])
         return q, k, v, np.random.default_rng(seed + 100).standard_normal(shape), gamma
 
     return [
-        Case("three queries, five keys", with_upstream(21, 0.3)),
+        Case("three queries, seven keys", with_upstream(21, 0.3)),
         Case("other sizes", with_upstream(22, 0.15, L=6, S=4, d_k=3, d_v=5)),
         Case("a batch", with_upstream(23, 0.2, lead=(2,), L=4, S=7)),
         Case("γ = 0", with_upstream(24, 0.0)),

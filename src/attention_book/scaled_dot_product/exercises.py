@@ -4,16 +4,9 @@ import math
 
 import numpy as np
 
-from attention_book.exercise import Case, function_exercise, question
+from attention_book.exercise import Case, function_exercise, question, random_inputs
 
 from . import reference
-
-
-def _inputs(seed, *, lead=(), L=3, S=7, d_k=5, d_v=2, scale=1.0, dtype=np.float64):
-    rng = np.random.default_rng(seed)
-    shapes = ((*lead, L, d_k), (*lead, S, d_k), (*lead, S, d_v))
-    q, k, v = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
-    return q * dtype(scale), k, v
 
 
 def _with_scores(*scores):
@@ -375,13 +368,13 @@ def _(scores):
 
 
 def _attention_cases():
-    q, k, v = _inputs(1)
+    q, k, v = random_inputs(1)
     return [
         Case("three queries, seven keys", (q, k, v)),
-        Case("other sizes", _inputs(2, L=7, S=5, d_k=3, d_v=8)),
-        Case("a batch", _inputs(3, lead=(2,))),
-        Case("a batch of heads", _inputs(4, lead=(2, 3), L=4, S=3)),
-        Case("a batch with all sizes equal", _inputs(5, lead=(4,), L=4, S=4, d_k=4, d_v=4)),
+        Case("other sizes", random_inputs(2, L=7, S=5, d_k=3, d_v=8)),
+        Case("a batch", random_inputs(3, lead=(2,))),
+        Case("a batch of heads", random_inputs(4, lead=(2, 3), L=4, S=3)),
+        Case("a batch with all sizes equal", random_inputs(5, lead=(4,), L=4, S=4, d_k=4, d_v=4)),
         Case("scores around a thousand", (1000 * q, 1000 * k, v)),
         Case("a sum that overflows", _with_scores(709.5, 709.5, 709.5)),
         Case("exponentials that underflow", _with_scores(-800.0, -800.0, -800.0)),
@@ -389,8 +382,8 @@ def _attention_cases():
         Case("large scores that differ", _with_scores(1000.0, 990.0, 985.0)),
         Case("large scores far apart", _with_scores(2000.0, 0.0, -2000.0)),
         Case("scores that are all low, not equal", _with_scores(-30.0, -31.0, -32.0)),
-        Case("one key, so its value is the answer", _inputs(20, S=1), rtol=1e-14),
-        Case("single precision", _inputs(6, dtype=np.float32), rtol=1e-4),
+        Case("one key, so its value is the answer", random_inputs(20, S=1), rtol=1e-14),
+        Case("single precision", random_inputs(6, dtype=np.float32), rtol=1e-4),
     ]
 
 
@@ -690,17 +683,17 @@ def _mask_cases():
         return Case(name, inputs, {"mask": mask}, **tolerance)
 
     return [
-        case("some keys hidden", _inputs(8), some),
-        case("nothing hidden", _inputs(9), np.ones((3, 7), dtype=bool)),
-        case("one mask for a batch", _inputs(10, lead=(2,)), some),
-        case("a mask that broadcasts over queries", _inputs(11, lead=(2,)), per_batch),
-        case("a mask of its own for each query", _inputs(21, lead=(2, 2)), per_query),
+        case("some keys hidden", random_inputs(8), some),
+        case("nothing hidden", random_inputs(9), np.ones((3, 7), dtype=bool)),
+        case("one mask for a batch", random_inputs(10, lead=(2,)), some),
+        case("a mask that broadcasts over queries", random_inputs(11, lead=(2,)), per_batch),
+        case("a mask of its own for each query", random_inputs(21, lead=(2, 2)), per_query),
         case("the loudest key is hidden", (q, k, v), ~first),
-        case("large scores", _inputs(12, scale=1000.0), some),
+        case("large scores", random_inputs(12, scale=1000.0), some),
         case("visible keys of very low score", _with_scores(-1e300, 0.0, -1.5e300), ~second),
         case("a hidden value that is enormous", enormous, ~third),
         case("rows of very unlike size", _unlike_rows(), ~np.eye(2, dtype=bool)[::-1]),
-        case("a query that sees nothing", _inputs(13), empty),
+        case("a query that sees nothing", random_inputs(13), empty),
         case("one visible key, so its value is the answer", (q, k, v), second, rtol=1e-14),
     ]
 
@@ -967,7 +960,7 @@ def _backward_cases():
     rng = np.random.default_rng(14)
 
     def case(name, seed, *, atol=0.0, **sizes):
-        q, k, v = _inputs(seed, **sizes)
+        q, k, v = random_inputs(seed, **sizes)
         grad = rng.standard_normal((*q.shape[:-1], v.shape[-1]))
         return Case(name, (q, k, v, grad), atol=atol)
 
