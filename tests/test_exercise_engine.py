@@ -334,7 +334,11 @@ def test_a_stub_is_neutral(exercise, stub):
     assert verdict.headline == f"{exercise.name}: not written yet"
 
 
-@pytest.mark.parametrize("answer", [(3, ...), (..., ...), [None, 0.5], (3, None)], ids=str)
+@pytest.mark.parametrize(
+    "answer",
+    [(3, ...), (..., ...), [None, 0.5], (3, None), [[..., 1], [2, 3]], (3, [[...]])],
+    ids=str,
+)
 def test_a_half_written_value_is_neutral(answer):
     assert pair.check(answer).status == "unwritten"
     assert "still open" in str(pair.check(answer))

@@ -365,7 +365,7 @@ class Question(Exercise):
         value = _plain(answer[0] if len(answer) == 1 else answer)
         if value is None or value is ... or not answer:
             return self._unwritten()
-        if isinstance(value, list) and any(part is ... or part is None for part in value):
+        if _is_open(value):
             return self._unwritten("A part of the answer is still open.")
         if callable(value):
             return Verdict(
@@ -387,6 +387,13 @@ def _plain(value):
     if isinstance(value, (tuple, list)):
         return [_plain(part) for part in value]
     return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _is_open(value):
+    """Return whether a value, or a part of it at any depth, has not been filled in."""
+    if isinstance(value, list):
+        return any(map(_is_open, value))
+    return value is ... or value is None
 
 
 @dataclass(frozen=True)
