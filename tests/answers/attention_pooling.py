@@ -102,7 +102,13 @@ right(
     gradient_by_the_jacobian,
 )
 right("attention_pooling.parameters", [0, 4, 1], np.array([0, 4, 1]), (0.0, 4.0, 1.0))
-right("attention_pooling.complexity", [2**19, 2**19, 4], (524288.0, 524288.0, 4.0))
+right(
+    "attention_pooling.complexity",
+    [2**19, 2**19, 4, 2, 2],
+    (524288.0, 524288.0, 4.0, 2.0, 2.6),
+    np.array([524288, 524288, 4, 2.0, 1.3]),
+    (524288, 524288, 4, 1.9999999999999996, 3.1),
+)
 right(
     "attention_pooling.positions",
     np.eye(3)[:, :2],
@@ -344,14 +350,30 @@ table(
 table(
     "attention_pooling.complexity",
     {
-        "matrix products do not save multiply-adds": [(524288, 2048, 4), (524288, 262144, 4)],
-        "one of the two products is missing": [[262144, 262144, 4]],
-        "twice as many positions are four times as many pairs": [[524288, 524288, 2]],
-        "the features do not double with the length": [[524288, 524288, 8]],
+        "five numbers are asked for": [
+            (524288, 524288), (524288, 524288, 4, 2), (524288, 524288, 4, 2, 2, 2), "12345", [],
+        ],
+        "matrix products do not save multiply-adds": [
+            (524288, 2048, 4, 2, 2), (524288, 262144, 4, 2, 2),
+        ],
+        "one of the two products is missing": [[262144, 262144, 4, 2, 2]],
+        "twice as many positions are four times as many pairs": [[524288, 524288, 2, 2, 2]],
+        "the features do not double with the length": [[524288, 524288, 8, 2, 2]],
+        "these are factors per doubling, not exponents": [(524288, 524288, 4, 4, 2)],
+        "the weights are a matrix, not a row": [(524288, 524288, 4, 1.1, 2)],
+        "the exponent of the memory is exact": [
+            (524288, 524288, 4, 2.02, 2), (524288, 524288, 4, 3, 2), (524288, 524288, 4, 0, 2),
+        ],
+        "the time does not grow in proportion to the length": [
+            (524288, 524288, 4, 2, 1.2), (524288, 524288, 4, 2, -2), (524288, 524288, 4, 2, 0),
+        ],
+        "the time grows less steeply than that": [(524288, 524288, 4, 2, np.inf)],
         None: [
-            (2097152, 2097152, 4), "x", (524288, 524288, 16), (4096, 4096, 2), (65536, 65536, 4),
-            (524288, 524288), (524288, 524288, 4, 4), 524288, (0, 0, 4), (524288, 524288, 1),
-            (524289, 524289, 4), (524288, 1048576, 4), (8388608, 8388608, 4),
+            (2097152, 2097152, 4, 2, 2), 524288, (524288, 524288, 16, 2, 2), (4096, 4096, 2, 2, 2),
+            (65536, 65536, 4, 2, 2), (0, 0, 4, 2, 2), (524288, 524288, 1, 2, 2),
+            (524289, 524289, 4, 2, 2), (524288, 1048576, 4, 2, 2), (8388608, 8388608, 4, 2, 2),
+            (524288, 524288, 4, np.nan, 2), (524288, 524288, 4, 2, np.nan),
+            ("524288", "524288", "4", "2", "2"),
         ],
     },
 )  # fmt: skip

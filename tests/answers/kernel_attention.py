@@ -107,7 +107,18 @@ RIGHT_ANSWERS = {
         np.array([0.4, 1.0, 1.6]),
         torch.tensor([0.4, 1.0, 1.6], dtype=torch.float64),
     ],
-    "who_came_first": ["CEBDA", "c, e, b, d, a", list("cebda"), "c e b d a"],
+    "four_tables": [
+        ("a", "c", "d", "b", [3, 4]),
+        ["A:", " C", "D)", "b ", np.array([3.0, 4.0])],
+        ("A", "C", "D", "B", torch.tensor([3, 4])),
+        ("A", "C", "D", "B", (Fraction(3), 4)),
+    ],
+    "who_came_first": [
+        ("CEBDA", [1964, 2010, 2014, 2014, 2017], "Q", "Y", "Z"),
+        ("c, e, b, d, a", np.array([1964, 2010, 2014, 2014, 2017]), "q", "y", "z"),
+        [list("cebda"), ["1964", "2010", "2014", "2014", "2017"], ["q"], "(y)", "z."],
+        ("c e b d a", (1964.0, 2010, 2014, 2014, 2017), "q", "y", "z"),
+    ],
     "transformer_bandwidth": [
         [0.0625, 2.83],
         (1 / 16, 64**0.25),
@@ -184,6 +195,17 @@ def third(n):
     return hidden
 
 
+FOUR_AND_A_ROW = "four letters and a row of two numbers are asked for"
+FIVE = "five answers are asked for"
+A_YEAR = "the order is right, a year is not"
+YEARS = (1964, 2010, 2014, 2014, 2017)
+
+
+def first(order="cebda", years=YEARS, field="q", no_book="y", not_found="z"):
+    """The right answer to the question of who came first, with a part exchanged."""
+    return order, years, field, no_book, not_found
+
+
 WRONG_ANSWERS = {
     "three_points": [
         ("reversed", (1.6, 1.0, 0.4)),
@@ -204,27 +226,90 @@ WRONG_ANSWERS = {
         ("percent", (40, 100, 160)),
         ("half right", (0.4, 1.0, 2.5)),
     ],
-    "who_came_first": [
-        ("alphabetical", "abcde", "attention did not begin with the Transformer"),
-        ("by name", "dbcea", "the weighted average is older than the networks"),
+    "four_tables": [
+        ("letters only", ("A", "C", "D", "B"), FOUR_AND_A_ROW),
+        ("one word", "ACDB", FOUR_AND_A_ROW),
+        ("one word and the row", ("ACDB", (3, 4)), FOUR_AND_A_ROW),
+        ("one number for the row", ("A", "C", "D", "B", 3), FOUR_AND_A_ROW),
+        ("three numbers", ("A", "C", "D", "B", (3, 4, 5)), FOUR_AND_A_ROW),
+        ("the row as text", ("A", "C", "D", "B", "3, 4"), FOUR_AND_A_ROW),
+        ("another letter", ("A", "C", "D", "E", (3, 4)), FOUR_AND_A_ROW),
+        ("two letters in one", ("AC", "C", "D", "B", (3, 4)), FOUR_AND_A_ROW),
+        ("as they come", (*"ABCD", (3, 4)), "neither the formula nor the program divides"),
+        ("both are A", (*"AADB", (3, 4)), "formula and program do not make the same table"),
+        ("both are D", (*"DDAB", (3, 4)), "formula and program do not make the same table"),
+        ("both averages B", (*"ACBB", (3, 4)), "a table has two labels"),
+        ("program among the averages", (*"ACCB", (3, 4)), "a table has two labels"),
+        ("all exchanged", (*"CABD", (3, 4)), "formula and program are exchanged"),
+        ("divided program", (*"ADCB", (3, 4)), "neither the formula nor the program divides"),
+        ("divided formula", (*"BCDA", (3, 4)), "neither the formula nor the program divides"),
+        ("row turned", (*"ACDB", (4, 3))),
+        ("the mean of two rows", (*"ACDB", (2.018, 3.018))),
+        ("row of zeros", (*"ACDB", (0, 0))),
+        ("row of nan", (*"ACDB", (math.nan, math.nan))),
+        ("row rounded down", (*"ACDB", (2.99, 3.99)), "the middle row is exact"),
+        ("row of the program", (*"ACDB", (3.1099, 4.1465)), "the middle row is that of the sum"),
         (
-            "the right ones, then a repeated letter",
-            "cebdd",
-            "each of the five letters is needed once",
+            "row of the formula",
+            (*"ACDB", (0.1099, 0.1465)),
+            "the middle row is that of the formula",
         ),
-        ("six letters", "cebdaa", "each of the five letters is needed once"),
-        ("years", (1964, 2010, 2014, 2014, 2017), "each of the five letters is needed once"),
-        ("one letter", "c", "each of the five letters is needed once"),
-        ("other letters", "vwxyz", "each of the five letters is needed once"),
-        ("nothing", "", "each of the five letters is needed once"),
+        ("a column", (*"ACDB", [[3], [4]]), FOUR_AND_A_ROW),
+    ],
+    "who_came_first": [
+        ("letters only", "cebda", FIVE),
+        ("letters and years", ("cebda", YEARS), FIVE),
+        ("four years", first(years=YEARS[:4]), FIVE),
+        ("one year", first(years=2017), FIVE),
+        ("years as words", first(years=["then"] * 5), FIVE),
+        ("a field of another list", first(field="y"), FIVE),
+        ("a word for the field", first(field="fluids"), FIVE),
+        ("a reading of another list", first(no_book="q"), FIVE),
+        ("two readings", first(no_book="yz"), FIVE),
+        ("alphabetical", first("abcde"), "attention did not begin with the Transformer"),
+        ("by name", first("dbcea"), "the weighted average is older than the networks"),
+        ("a repeated letter", first("cebdd"), "each of the five letters is needed once"),
+        ("six letters", first("cebdaa"), "each of the five letters is needed once"),
+        ("one letter", first("c"), "each of the five letters is needed once"),
+        ("other letters", first("vwxyz"), "each of the five letters is needed once"),
+        ("nothing", first(""), "each of the five letters is needed once"),
+        ("glimpses last", first("cbdea"), "foveal glimpses came before 2014"),
+        ("translation second", first("cdbea"), "foveal glimpses came before 2014"),
+        ("then glimpses", first("cdeba"), "foveal glimpses came before 2014"),
+        ("foveal first", first("ecdba"), "the weighted average is older than the networks"),
+        ("the Transformer third", first("ceabd"), "attention did not begin with the Transformer"),
+        ("the Transformer fourth", first("cebad"), "attention did not begin with the Transformer"),
+        ("recurrent first", first("bceda"), "the weighted average is older than the networks"),
+        (
+            "the article's date",
+            first(years=(1990, 2010, 2014, 2014, 2017)),
+            "none of the five is of the 1990s",
+        ),
+        (
+            "newest year first",
+            first(years=YEARS[::-1]),
+            "the years stand in another order than the letters",
+        ),
+        (
+            "conference of 2015",
+            first(years=(1964, 2010, 2014, 2015, 2017)),
+            "the order is right, a year is not",
+        ),
+        ("years and a half", first(years=(1964, 2010, 2014.5, 2014.5, 2017)), A_YEAR),
+        ("two digits", first(years=(64, 10, 14, 14, 17)), A_YEAR),
+        ("nan", first(years=(math.nan, 2010, 2014, 2014, 2017)), A_YEAR),
+        ("the same reading twice", first(not_found="y"), "that one can be found"),
+        (
+            "both unknown",
+            first(no_book="z"),
+            "of that one nothing is known, not even that it is no book",
+        ),
+        (
+            "both x",
+            first(no_book="x", not_found="x"),
+            "that one is a paper, and the article calls it one",
+        ),
         ("a number", 2017),
-        ("glimpses last of the old ones", "cbdea", "foveal glimpses came before 2014"),
-        ("translation second", "cdbea", "foveal glimpses came before 2014"),
-        ("translation second, glimpses third", "cdeba", "foveal glimpses came before 2014"),
-        ("foveal first", "ecdba", "the weighted average is older than the networks"),
-        ("the Transformer in the middle", "ceabd", "attention did not begin with the Transformer"),
-        ("the Transformer fourth", "cebad", "attention did not begin with the Transformer"),
-        ("recurrent first", "bceda", "the weighted average is older than the networks"),
     ],
     "transformer_bandwidth": [
         ("gamma only", 0.0625),

@@ -79,58 +79,132 @@ parameters.mistake(
 @question(
     title="Do matrices compute less?",
     difficulty="easy",
-    minutes=5,
+    minutes=10,
+    accepts=lambda answer: (
+        len(answer) == 5
+        and tuple(map(float, answer[:3])) == (524288, 524288, 4)
+        and abs(answer[3] - 2) < 0.01
+        and 1.2 < answer[4] < 3.2
+    ),
     hints=[
         "One score is a dot product of d numbers: d multiply-adds. How many scores are there?",
         "One number of the output takes n multiply-adds, and there are n·d of them.",
         "A matrix product performs the same products and sums, in another order.",
+        "If twice the length gives r times as much, the exponent is log2(r). Measure at lengths "
+        "of at least 512, where the small costs of each call no longer count.",
     ],
 )
 def complexity():
     """Count the work of self-attention with n = 128 positions and d = 16 features.
 
-    Answer with three numbers: the multiply-adds of three nested loops over scores and weighted
+    Answer with five numbers: the multiply-adds of three nested loops over scores and weighted
     sums (softmax and scale left out), those of the two matrix products that replace the loops,
-    and the factor by which both grow when n doubles.
+    the factor by which both grow when n doubles; then, measured, the exponent with which the
+    memory of the stored weights grows with n, and the exponent of the time.
     """
-    return (524288, 524288, 4)
+    return (524288, 524288, 4, 2.0, 2.1)
+
+
+@complexity.mistake(
+    "five numbers are asked for",
+    "Two counts, the factor per doubling, and two exponents that you measure.",
+    (524288, 524288, 4),
+)
+def _(answer):
+    return isinstance(answer, str) or len([float(number) for number in answer]) != 5
+
+
+def _counted(*wrong):
+    return lambda answer: tuple(answer[:3]) == wrong
 
 
 @complexity.mistake(
     "matrix products do not save multiply-adds",
     "They do the same ones, faster each: no interpreter between them, and caches well used. The "
     "count is the same.",
-    (524288, 16384, 4),
+    (524288, 16384, 4, 2.0, 2.1),
 )
-def _(counts):
-    return counts[1] < counts[0]
+def _(answer):
+    return answer[1] < answer[0]
 
 
-complexity.mistake(
-    "one of the two products is missing",
-    "Scores take n·n·d, and the weighted sum takes n·n·d again.",
-    (262144, 262144, 4),
+for _wrong, _name, _hint in (
+    (
+        (262144, 262144, 4),
+        "one of the two products is missing",
+        "Scores take n·n·d, and the weighted sum takes n·n·d again.",
+    ),
+    (
+        (1048576, 1048576, 4),
+        "multiplications and additions are counted apart",
+        "A multiply-add is one multiplication together with its addition.",
+    ),
+    (
+        (16384, 16384, 4),
+        "that is the number of pairs",
+        "Each pair costs d multiply-adds for its score and d for its part in the sum.",
+    ),
+    (
+        (524288, 524288, 2),
+        "twice as many positions are four times as many pairs",
+        "Each of 2n queries meets 2n keys.",
+    ),
+    (
+        (524288, 524288, 8),
+        "the features do not double with the length",
+        "The count is 2·n²·d, and d stays 16.",
+    ),
+):
+    complexity.mistake(_name, _hint, (*_wrong, 2.0, 2.1))(_counted(*_wrong))
+
+
+@complexity.mistake(
+    "these are factors per doubling, not exponents",
+    "Four times as much for twice the length is the exponent log2(4) = 2.",
+    (524288, 524288, 4, 4.0, 4.5),
 )
-complexity.mistake(
-    "multiplications and additions are counted apart",
-    "A multiply-add is one multiplication together with its addition.",
-    (1048576, 1048576, 4),
+def _(answer):
+    return _counted(524288, 524288, 4)(answer) and abs(answer[3] - 4) < 0.04
+
+
+@complexity.mistake(
+    "the weights are a matrix, not a row",
+    "Each of n queries stores n weights. Ask for the weights, so that they are stored: without "
+    "them the kernel keeps nothing of that size.",
+    (524288, 524288, 4, 1.0, 2.1),
 )
-complexity.mistake(
-    "that is the number of pairs",
-    "Each pair costs d multiply-adds for its score and d for its part in the sum.",
-    (16384, 16384, 4),
+def _(answer):
+    return _counted(524288, 524288, 4)(answer) and abs(answer[3] - 1) < 0.3
+
+
+@complexity.mistake(
+    "the exponent of the memory is exact",
+    "It is counted in bytes, not in seconds, so it comes out as 2 without noise. Leave out short "
+    "lengths, at which the inputs are larger than the weights.",
+    (524288, 524288, 4, 1.8, 2.1),
 )
-complexity.mistake(
-    "twice as many positions are four times as many pairs",
-    "Each of 2n queries meets 2n keys.",
-    (524288, 524288, 2),
+def _(answer):
+    return _counted(524288, 524288, 4)(answer) and abs(answer[3] - 2) >= 0.01
+
+
+@complexity.mistake(
+    "the time does not grow in proportion to the length",
+    "Matrix products lower the time by a factor, not the exponent. At short lengths the cost of "
+    "the call hides the growth: measure from 512 on.",
+    (524288, 524288, 4, 2.0, 1.0),
 )
-complexity.mistake(
-    "the features do not double with the length",
-    "The count is 2·n²·d, and d stays 16.",
-    (524288, 524288, 8),
+def _(answer):
+    return _counted(524288, 524288, 4)(answer) and answer[4] <= 1.2
+
+
+@complexity.mistake(
+    "the time grows less steeply than that",
+    "An exponent of 3 would take n³ steps. Caches push it above 2, but not so far; take the "
+    "shortest of several runs.",
+    (524288, 524288, 4, 2.0, 4.0),
 )
+def _(answer):
+    return _counted(524288, 524288, 4)(answer) and answer[4] >= 3.2
 
 
 # 3 ---------------------------------------------------------------------------------------------

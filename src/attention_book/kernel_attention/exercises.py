@@ -78,83 +78,358 @@ three_points.mistake(
 # 2 ---------------------------------------------------------------------------------------------
 
 
+def _tables():
+    """The four ways to mix the points of article 002; the two middle rows to find are left out."""
+    x = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    kernel = np.exp(-0.5 * ((x[:, None] - x) ** 2).sum(axis=-1))
+    others = kernel * (1 - np.eye(3))
+    to_find = np.array([[False], [True], [False]])
+    averaged, predicted = (
+        np.where(to_find, np.nan, w @ x / w.sum(axis=1, keepdims=True)) for w in (kernel, others)
+    )
+    return {"A": others @ x, "B": predicted, "C": kernel @ x, "D": averaged}
+
+
+TABLES = _tables()
+
+
 def _letters(answer):
     text = answer if isinstance(answer, str) else "".join(map(str, answer))
     return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
+def _labels(answer):
+    return "".join(map(_letters, answer[:4])).upper()
+
+
+def _middle(answer, wanted, tolerance=2e-3):
+    row = np.asarray(answer[4], dtype=float)
+    return row.shape == (2,) and np.allclose(row, wanted, rtol=0, atol=tolerance)
+
+
+@question(
+    title="Four tables: the formula or the program?",
+    difficulty="easy",
+    minutes=10,
+    accepts=lambda answer: (
+        len(answer) == 5
+        and all(len(_letters(part)) == 1 for part in answer[:4])
+        and _labels(answer) == "ACDB"
+        and _middle(answer, (3, 4), 1e-9)
+    ),
+    hints=[
+        "Nothing is divided in two of the tables: neither in the formula nor in the program.",
+        "The formula leaves out j = i. Nobody else is near, so its sums are close to 0.",
+        "The middle point has the same distance to both others, so these two have equal weights.",
+    ],
+)
+def four_tables():
+    """Say which table is the article's formula, and which its program.
+
+    The points (1, 2), (3, 4), (5, 6) ask each other, with the kernel exp(-distance²/2). Answer
+    with four letters and a row: the table of the article's formula, that of its program, that of
+    the averages with each point itself, that of the averages without it, and the middle row of
+    the last two, which is the same in both.
+    """
+    return ("A", "C", "D", "B", (3.0, 4.0))
+
+
+@four_tables.mistake(
+    "four letters and a row of two numbers are asked for",
+    "The formula's table, the program's, the two averages, then the middle row of these, as in "
+    '"A", "B", "C", "D", (0, 0).',
+    ("A", "C", "D", "B"),
+)
+def _(answer):
+    if len(answer) != 5 or isinstance(answer, str):
+        return True
+    return any(_letters(part) not in tuple("abcd") for part in answer[:4]) or (
+        np.shape(answer[4]) != (2,)
+    )
+
+
+@four_tables.mistake(
+    "formula and program do not make the same table",
+    "The formula sums over j ≠ i. The program multiplies the whole matrix, diagonal included.",
+    ("C", "C", "D", "B", (3, 4)),
+)
+def _(answer):
+    return _labels(answer)[0] == _labels(answer)[1]
+
+
+@four_tables.mistake(
+    "a table has two labels",
+    "Each of the four tables is one of the four things.",
+    ("A", "C", "D", "D", (3, 4)),
+)
+def _(answer):
+    return len(set(_labels(answer))) < 4
+
+
+@four_tables.mistake(
+    "formula and program are exchanged",
+    "The program keeps the diagonal, where the kernel is 1: its rows stay close to the points.",
+    ("C", "A", "D", "B", (3, 4)),
+)
+def _(answer):
+    return _labels(answer)[:2] == "CA"
+
+
+@four_tables.mistake(
+    "neither the formula nor the program divides",
+    "Look for rows that no average can give: beyond all the points, or near zero.",
+    ("B", "D", "C", "A", (3, 4)),
+)
+def _(answer):
+    return set(_labels(answer)[:2]) != set("AC")
+
+
+@four_tables.mistake(
+    "the two averages are exchanged",
+    "With itself a point stays near its place. Without, it is predicted from the others, and the "
+    "two outer points get almost the middle one.",
+    ("A", "C", "B", "D", (3, 4)),
+)
+def _(answer):
+    return _labels(answer)[2:] == "BD"
+
+
+@four_tables.mistake(
+    "the middle row is that of the sum",
+    "That is the program's row. Divide by the sum of its weights.",
+    ("A", "C", "D", "B", (3.11, 4.147)),
+)
+def _(answer):
+    return _middle(answer, TABLES["C"][1])
+
+
+@four_tables.mistake(
+    "the middle row is that of the formula",
+    "The two neighbours count e⁻⁴ each, and nothing was divided by their sum.",
+    ("A", "C", "D", "B", (0.11, 0.147)),
+)
+def _(answer):
+    return _middle(answer, TABLES["A"][1])
+
+
+@four_tables.mistake(
+    "the middle row is exact",
+    "By symmetry it needs no rounding: the mean of the two outer points.",
+    ("A", "C", "D", "B", (3.001, 4.001)),
+)
+def _(answer):
+    return _middle(answer, (3, 4), 0.05)
+
+
+# 3 ---------------------------------------------------------------------------------------------
+
+
+_YEARS = (1964, 2010, 2014, 2014, 2017)
+
+
+def _years(answer):
+    return tuple(float(year) for year in answer[1])
+
+
 @question(
     title="Who came first?",
     difficulty="easy",
-    minutes=5,
-    accepts=lambda answer: _letters(answer) == "cebda",
+    minutes=10,
+    accepts=lambda answer: (
+        len(answer) == 5
+        and _letters(answer[0]) == "cebda"
+        and _years(answer) == _YEARS
+        and tuple(map(_letters, answer[2:])) == ("q", "y", "z")
+    ),
     hints=[
         "One of the five is a pair of statisticians, long before any neural network learned.",
         "Two of them appeared in 2014, one in June, one in September.",
-        "Transformers came last, in 2017.",
+        "The rest stands under Who found it, and when, and in the last question of the FAQ.",
     ],
 )
 def who_came_first():
-    """Put five works in the order of their dates.
+    """Put five works in the order of their dates, and set three more things right.
 
     a: Vaswani et al., the Transformer. b: Mnih et al., recurrent glimpses. c: Nadaraya and
     Watson, the kernel average. d: Bahdanau et al., translation. e: Larochelle and Hinton, foveal
-    glimpses. Answer with the five letters, the oldest first, as in "abcde".
+    glimpses. Answer with the five letters, the oldest first, as in "abcde"; their five years, in
+    the same order; the letter of what Chorin is known for (p: the psychology of attention,
+    q: computing the flow of fluids, r: machine translation, s: the theory of computation); the
+    letter of the reading that article 002 calls a book and that is none; and the letter of the
+    one that could not be found (x: Attention Is All You Need, y: The Annotated Transformer,
+    z: Attention Models for Natural Language Processing).
     """
-    return "cebda"
+    return ("cebda", (1964, 2010, 2014, 2014, 2017), "q", "y", "z")
+
+
+def _but(place, part):
+    """The right answer with one part exchanged."""
+    answer = ["cebda", _YEARS, "q", "y", "z"]
+    answer[place] = part
+    return tuple(answer)
+
+
+@who_came_first.mistake(
+    "five answers are asked for",
+    "Five letters as one word, five years in a list, and three single letters.",
+    ("cebda", _YEARS),
+)
+def _(answer):
+    if isinstance(answer, str) or len(answer) != 5:
+        return True
+    options = ("pqrs", "xyz", "xyz")
+    if any(
+        len(_letters(part)) != 1 or _letters(part) not in choice
+        for part, choice in zip(answer[2:], options, strict=True)
+    ):
+        return True
+    try:
+        return len(_years(answer)) != 5
+    except (TypeError, ValueError):
+        return True
 
 
 @who_came_first.mistake(
     "each of the five letters is needed once",
     "Write the letters a, b, c, d, e in the right order, as one word.",
-    "cebd",
+    _but(0, "cebd"),
 )
 def _(answer):
-    return sorted(_letters(answer)) != list("abcde")
+    return sorted(_letters(answer[0])) != list("abcde")
 
 
-who_came_first.mistake(
+@who_came_first.mistake(
     "the newest stands first",
     "The order is right, the direction is not: begin with the oldest.",
-    "adbec",
+    _but(0, "adbec"),
 )
+def _(answer):
+    return _letters(answer[0]) == "adbec"
 
 
 @who_came_first.mistake(
     "attention did not begin with the Transformer",
     "The paper of 2017 is the youngest of the five, and it cites earlier self-attention itself.",
-    "acebd",
+    _but(0, "acebd"),
 )
 def _(answer):
-    return _letters(answer)[-1] != "a"
+    return _letters(answer[0])[-1] != "a"
 
 
 @who_came_first.mistake(
     "the weighted average is older than the networks",
     "Nadaraya and Watson published it in 1964, 46 years before the next of the five.",
-    "ecbda",
+    _but(0, "ecbda"),
 )
 def _(answer):
-    return _letters(answer)[0] != "c"
+    return _letters(answer[0])[0] != "c"
 
 
-who_came_first.mistake(
+@who_came_first.mistake(
     "the two works of 2014 are exchanged",
     "Glimpses came in June 2014, translation in September.",
-    "cedba",
+    _but(0, "cedba"),
 )
+def _(answer):
+    return _letters(answer[0]) == "cedba"
 
 
 @who_came_first.mistake(
     "foveal glimpses came before 2014",
     "Larochelle and Hinton published in 2010, before both works of 2014.",
-    "cbeda",
+    _but(0, "cbeda"),
 )
 def _(answer):
-    return _letters(answer)[1] != "e"
+    return _letters(answer[0])[1] != "e"
 
 
-# 3 ---------------------------------------------------------------------------------------------
+@who_came_first.mistake(
+    "none of the five is of the 1990s",
+    "That date is the article's, and none of these works bears it out.",
+    _but(1, (1964, 1998, 2014, 2014, 2017)),
+)
+def _(answer):
+    return any(1990 <= year < 2000 for year in _years(answer))
+
+
+@who_came_first.mistake(
+    "the years stand in another order than the letters",
+    "Give the year of the oldest first, as you did with the letters.",
+    _but(1, (2017, 2014, 1964, 2014, 2010)),
+)
+def _(answer):
+    return _years(answer) != _YEARS and sorted(_years(answer)) == list(_YEARS)
+
+
+@who_came_first.mistake(
+    "the order is right, a year is not",
+    "They stand in the table under Who found it, and when.",
+    _but(1, (1964, 2010, 2014, 2015, 2017)),
+)
+def _(answer):
+    return _years(answer) != _YEARS
+
+
+for _option, _name, _hint in (
+    (
+        "p",
+        "Chorin is no psychologist",
+        "His field is applied mathematics: see the last paragraph of Who found it, and when.",
+    ),
+    (
+        "r",
+        "Chorin did not work on translation",
+        "Attention in translation is the work of Bahdanau, Cho and Bengio.",
+    ),
+    (
+        "s",
+        "Chorin is not known for the theory of computation",
+        "The Turing Award that the article gives him is not his. See the last paragraph of Who "
+        "found it, and when.",
+    ),
+):
+    who_came_first.mistake(_name, _hint, _but(2, _option))(
+        lambda answer, option=_option: _letters(answer[2]) == option
+    )
+
+
+@who_came_first.mistake(
+    "the two readings are exchanged",
+    "One of them you can read today, as a notebook. Of the other no trace was found.",
+    ("cebda", _YEARS, "q", "z", "y"),
+)
+def _(answer):
+    return tuple(map(_letters, answer[3:])) == ("z", "y")
+
+
+@who_came_first.mistake(
+    "that one is a paper, and the article calls it one",
+    "Asked is what the article calls a book. It exists, but as something else.",
+    _but(3, "x"),
+)
+def _(answer):
+    return _letters(answer[3]) == "x"
+
+
+@who_came_first.mistake(
+    "of that one nothing is known, not even that it is no book",
+    "Asked is the one that exists and is a notebook with a short paper.",
+    _but(3, "z"),
+)
+def _(answer):
+    return _letters(answer[3]) == "z"
+
+
+@who_came_first.mistake(
+    "that one can be found",
+    "Two of the three are easy to find: a paper of 2017 and a notebook of 2018.",
+    _but(4, "x"),
+)
+def _(answer):
+    return _letters(answer[4]) in ("x", "y")
+
+
+# 4 ---------------------------------------------------------------------------------------------
 
 
 def _near(*wanted):
@@ -225,7 +500,7 @@ for _name, _hint, _wrong in (
     transformer_bandwidth.mistake(_name, _hint, _wrong)(_near(*_wrong))
 
 
-# 4 ---------------------------------------------------------------------------------------------
+# 5 ---------------------------------------------------------------------------------------------
 
 
 def _average_cases():
@@ -450,7 +725,7 @@ def _(x, gamma, include_self):
     return _both(strength / (strength.sum(axis=-1, keepdims=True) + 1e-8), x)
 
 
-# 5 ---------------------------------------------------------------------------------------------
+# 6 ---------------------------------------------------------------------------------------------
 
 
 def _error_cases():
@@ -582,7 +857,7 @@ def _(keys, values, gamma):
     return ((_predict(keys, keys, gamma, _others(keys)) - keys) ** 2).mean()
 
 
-# 6 ---------------------------------------------------------------------------------------------
+# 7 ---------------------------------------------------------------------------------------------
 
 
 def _dot_product_cases():
@@ -724,7 +999,7 @@ def _(q, k, v, gamma):
     return dot_product.attention(2 * gamma * math.sqrt(q.shape[-1]) * q, unit, v)
 
 
-# 7 ---------------------------------------------------------------------------------------------
+# 8 ---------------------------------------------------------------------------------------------
 
 
 def _gradient_cases():

@@ -1,0 +1,161 @@
+"""Sphinx extension: the page that goes through the five articles, made from account.yml."""
+
+from collections import Counter
+from pathlib import Path
+
+import yaml
+from docutils import nodes
+from myst_parser.mdit_to_docutils.base import default_slugify
+from sphinx.util.docutils import SphinxDirective
+
+from attention_book.exercise.catalogue import all_exercises
+
+VERDICTS = {
+    "right": "Right",
+    "wrong": "Wrong",
+    "misleading": "Misleading",
+    "incomplete": "Incomplete",
+    "empty": "Says nothing",
+}
+
+
+def setup(app):
+    app.add_directive("account", Account)
+    app.connect("doctree-read", let_other_pages_link_to_an_entry)
+    return {"parallel_read_safe": True}
+
+
+def read(path):
+    """Return the articles, each with its own statements, errors, questions and exercises."""
+    listing, *accounts = yaml.safe_load_all(Path(path).read_text(encoding="utf-8"))
+    articles = {article["id"]: article for article in listing["articles"]}
+    for account in accounts:
+        number = account["statements"][0]["id"][1]
+        articles[f"00{number}"] |= account
+    return list(articles.values())
+
+
+def tally(statements):
+    """Say how many statements there are, and how many of each verdict."""
+    counted = Counter(statement["verdict"] for statement in statements)
+    parts = [f"{counted[verdict]} {name.lower()}" for verdict, name in VERDICTS.items()]
+    return f"{len(statements)} statements: {', '.join(parts[:-1])}, {parts[-1]}"
+
+
+def place(exercise_id):
+    """Return the title of an exercise and the heading under which it stands."""
+    variant, _, name = exercise_id.partition(".")
+    for number, exercise in enumerate(all_exercises(variant), 1):
+        if exercise.name == name:
+            heading = default_slugify(f"Exercise {number}: {exercise.title}")
+            return exercise.title, f"part1/{variant}.ipynb#{heading}"
+    raise ValueError(f"there is no exercise {exercise_id}")
+
+
+class Account(SphinxDirective):
+    """``{account} account.yml``: every statement, its verdict, what is true, and where."""
+
+    required_arguments = 1
+
+    def run(self):
+        relative, path = self.env.relfn2path(self.arguments[0])
+        self.env.note_dependency(relative)
+        articles = [article for article in read(path) if "statements" in article]
+        everything = [statement for article in articles for statement in article["statements"]]
+        totals = nodes.bullet_list("", *(self.summary(article) for article in articles))
+        return [
+            self.paragraph(f"Together {tally(everything)}."),
+            totals,
+            *map(self.article, articles),
+        ]
+
+    def summary(self, article):
+        line = self.paragraph("")
+        line += nodes.reference("", f"Article {article['id']}", refid=f"article-{article['id']}")
+        line += nodes.Text(f", {tally(article['statements'])}.")
+        return nodes.list_item("", line)
+
+    def article(self, article):
+        number = article["id"]
+        section = self.section(f"article-{number}", f"Article {number}: {article['title']}")
+        section += self.paragraph(
+            f"{article['about']} The chapter that answers it: []({article['chapter']})."
+        )
+        made = []
+        for entry in article["exercises"]:
+            try:
+                made.append("[{}]({})".format(*place(entry["exercise"])))
+            except ValueError as error:
+                raise self.error(f"{entry['id']}: {error}") from None
+        section += self.paragraph(f"Exercises on its errors: {'; '.join(made)}.")
+        self.errors = {error["id"]: error for error in article["errors"]}
+        self.questions = {question["statement"]: question for question in article["questions"]}
+        for name, title in article["sections"].items():
+            part = self.section(f"article-{number}-{nodes.make_id(name)}", f"{name}. {title}")
+            entries = [s for s in article["statements"] if s["section"] == name]
+            part += nodes.definition_list("", *map(self.statement, entries), classes=["account"])
+            section += part
+        return section
+
+    def statement(self, entry):
+        term = nodes.term(ids=[entry["id"].lower()])
+        term += self.number(entry["id"])
+        term += self.inline(entry["says"])
+        term += nodes.Text(" ")
+        verdict = entry["verdict"]
+        term += nodes.strong("", VERDICTS[verdict], classes=["account-verdict", verdict])
+        return nodes.definition_list_item("", term, self.answer(entry))
+
+    def answer(self, entry):
+        """What is true and where; an error that was told before is only referred to."""
+        answer = nodes.definition()
+        told, shown = [], set()
+        for name in entry.get("errors", ()):
+            error = self.errors.get(name)
+            if error is None or "told" in error:
+                told.append(name)
+                continue
+            error["told"] = True
+            line = self.paragraph("", ids=[name.lower()])
+            line += [self.number(name), *self.inline(error["right"] + " "), *self.link(error["at"])]
+            answer += line
+            shown.add(error["at"])
+        if told or "right" in entry or entry["at"] not in shown:
+            line = self.paragraph(entry["right"] + " " if "right" in entry else "")
+            for name in told:
+                line += nodes.Text(", " if name != told[0] else "See ")
+                line += nodes.reference("", name, refid=name.lower())
+            line += nodes.Text(". " if told else "")
+            line += [] if entry["at"] in shown else self.link(entry["at"])
+            answer += line
+        question = self.questions.get(entry["id"])
+        if question is not None:
+            line = self.paragraph("", ids=[question["id"].lower()])
+            line += [self.number(question["id"]), *self.inline(question["asks"] + " ")]
+            line += [] if question["at"] == entry["at"] else self.link(question["at"])
+            answer += line
+        return answer
+
+    def number(self, name):
+        return nodes.reference("", name, refid=name.lower(), classes=["account-number"])
+
+    def link(self, target):
+        return self.inline(f"[]({target})")
+
+    def paragraph(self, text, **attributes):
+        return nodes.paragraph("", "", *self.inline(text), **attributes)
+
+    def inline(self, text):
+        found, messages = self.parse_inline(text)
+        return [*found, *messages]
+
+    def section(self, name, title):
+        return nodes.section("", nodes.title("", "", *self.inline(title)), ids=[name])
+
+
+def let_other_pages_link_to_an_entry(app, doctree):
+    """Tell MyST the entries of this page, so that account.md#e0-3 is a link it can resolve."""
+    slugs = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
+    for node in doctree.findall(nodes.reference):
+        if "account-number" in node["classes"]:
+            slugs[node["refid"]] = (0, node["refid"], node.astext())
