@@ -39,7 +39,8 @@ def tally(statements):
     """Say how many statements there are, and how many of each verdict."""
     counted = Counter(statement["verdict"] for statement in statements)
     parts = [f"{counted[verdict]} {name.lower()}" for verdict, name in VERDICTS.items()]
-    return f"{len(statements)} statements: {', '.join(parts[:-1])}, {parts[-1]}"
+    parts[-1] = f"and {counted['empty']} that say nothing"
+    return f"{len(statements)} statements: {', '.join(parts)}"
 
 
 def place(exercise_id):
@@ -64,7 +65,7 @@ class Account(SphinxDirective):
         everything = [statement for article in articles for statement in article["statements"]]
         totals = nodes.bullet_list("", *(self.summary(article) for article in articles))
         return [
-            self.paragraph(f"Together {tally(everything)}."),
+            self.paragraph(f"Together they make {tally(everything)}."),
             totals,
             *map(self.article, articles),
         ]
@@ -87,11 +88,12 @@ class Account(SphinxDirective):
                 made.append("[{}]({})".format(*place(entry["exercise"])))
             except ValueError as error:
                 raise self.error(f"{entry['id']}: {error}") from None
-        section += self.paragraph(f"Exercises on its errors: {'; '.join(made)}.")
+        if made:
+            section += self.paragraph(f"Exercises on its errors: {'; '.join(made)}.")
         self.errors = {error["id"]: error for error in article["errors"]}
         self.questions = {question["statement"]: question for question in article["questions"]}
         for name, title in article["sections"].items():
-            part = self.section(f"article-{number}-{nodes.make_id(name)}", f"{name}. {title}")
+            part = self.section(nodes.make_id(f"article-{number}-{name}"), f"{name}. {title}")
             entries = [s for s in article["statements"] if s["section"] == name]
             part += nodes.definition_list("", *map(self.statement, entries), classes=["account"])
             section += part
@@ -140,7 +142,7 @@ class Account(SphinxDirective):
         return nodes.reference("", name, refid=name.lower(), classes=["account-number"])
 
     def link(self, target):
-        return self.inline(f"[]({target})")
+        return self.inline(f"More: []({target}).")
 
     def paragraph(self, text, **attributes):
         return nodes.paragraph("", "", *self.inline(text), **attributes)

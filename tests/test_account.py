@@ -1,0 +1,337 @@
+"""The account with the five articles: complete, true to its form, and every link alive."""
+
+import copy
+import re
+import sys
+
+import nbformat
+import pytest
+import yaml
+from markdown_it import MarkdownIt
+from mdit_py_plugins.anchors import anchors_plugin
+from myst_parser.mdit_to_docutils.base import default_slugify
+from small_book import BUILD, ROOT, copy_book, run
+
+sys.path.append(str(ROOT / "tools"))
+from book_account import VERDICTS, place, read, tally
+
+# How many statements, errors, questions and exercises each article has.
+NUMBERS = {
+    "000": (64, 30, 8, 4),
+    "001": (53, 24, 4, 5),
+    "002": (49, 26, 3, 3),
+    "003": (42, 20, 4, 3),
+    "004": (62, 25, 3, 4),
+}
+KEYS = {
+    "statements": ({"id", "section", "says", "verdict", "at"}, {"errors", "right"}),
+    "errors": ({"id", "right", "at"}, set()),
+    "questions": ({"id", "asks", "statement", "at"}, set()),
+    "exercises": ({"id", "exercise"}, set()),
+}
+HAN = re.compile(r"[\u3400-\u9fff]+")
+ARTICLES = {article["id"]: article for article in read(ROOT / "chapters/account.yml")}
+TOLD = {number: article for number, article in ARTICLES.items() if "statements" in article}
+
+
+def expected(number):
+    """Return the ids that an article must have, kind by kind."""
+    digit = number[-1]
+    statements, errors, questions, exercises = NUMBERS[number]
+    return {
+        "statements": [f"S{digit}-{n}" for n in range(1, statements + 1)],
+        "errors": [f"E{digit}-{n}" for n in range(1, errors + 1)],
+        "questions": [f"Q{digit}-{n}" for n in range(1, questions + 1)],
+        "exercises": [f"EX{digit}-{letter}" for letter in "ABCDE"[:exercises]],
+    }
+
+
+def listed():
+    """Return the pages in the table of contents."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    return {toc["root"]} | {page["file"] for part in toc["parts"] for page in part["chapters"]}
+
+
+def anchors(path):
+    """Return the anchors of a notebook's headings, as the book makes them."""
+    cells = nbformat.read(path, as_version=4).cells
+    text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    parser = MarkdownIt("commonmark").use(anchors_plugin, max_level=3, slug_func=default_slugify)
+    return {token.attrs["id"] for token in parser.parse(text) if token.type == "heading_open"}
+
+
+PAGES = listed()
+ANCHORS = {
+    path.relative_to(ROOT / "chapters").as_posix(): anchors(path)
+    for path in sorted((ROOT / "chapters").glob("part*/*.ipynb"))
+}
+
+
+def dead(link):
+    """Return whether a link leads nowhere: to a page or a heading that the book has not."""
+    page, _, anchor = link.partition("#")
+    return f"chapters/{page.removesuffix('.ipynb')}" not in PAGES or anchor not in ANCHORS[page]
+
+
+def problems(article):
+    """Yield what is wrong with an article's account: (what, where)."""
+    for kind, ids in expected(article["id"]).items():
+        found = [entry["id"] for entry in article[kind]]
+        if found != ids:
+            yield "the numbers are not those of the article", kind
+    for kind, (needed, possible) in KEYS.items():
+        for entry in article[kind]:
+            if not needed <= set(entry) <= needed | possible:
+                yield "keys are missing, or not known", entry["id"]
+            if "at" in entry and dead(entry["at"]):
+                yield "the link is dead", entry["id"]
+            for key in ("says", "right", "asks"):
+                yield from bad_text(entry["id"], entry.get(key, "A text."), key)
+    yield from problems_of_statements(article)
+    for question in article["questions"]:
+        if question["statement"] not in expected(article["id"])["statements"]:
+            yield "the question is no statement", question["id"]
+    for exercise in article["exercises"]:
+        try:
+            _, link = place(exercise["exercise"])
+        except (ValueError, ModuleNotFoundError):
+            yield "there is no such exercise", exercise["id"]
+        else:
+            if dead(link):
+                yield "the link is dead", exercise["id"]
+
+
+def bad_text(name, text, key):
+    if not re.search(r"[.?]$", text) or text != " ".join(text.split()):
+        yield "it is no sentence", name
+    if any(len(term) > 8 for term in HAN.findall(text)) or len("".join(HAN.findall(text))) > 16:
+        yield "Chinese beyond a term", name
+    if len(text.split()) > (60 if key == "right" else 15):
+        yield "it is too long", name
+
+
+def problems_of_statements(article):
+    errors = {error["id"] for error in article["errors"]}
+    used = [name for statement in article["statements"] for name in statement.get("errors", ())]
+    for name in sorted(errors - set(used)):
+        yield "no statement refers to the error", name
+    said = [statement["says"].lower() for statement in article["statements"]]
+    sections = list(article["sections"])
+    order = [statement["section"] for statement in article["statements"]]
+    if [name for n, name in enumerate(order) if name not in order[:n]] != sections:
+        yield "sections are unknown, empty or out of order", article["id"]
+    for statement in article["statements"]:
+        name, answers = statement["id"], statement.get("errors", [])
+        if statement["verdict"] not in VERDICTS:
+            yield "the verdict is unknown", name
+        if (statement["verdict"] != "right") != bool(answers or statement.get("right")):
+            yield "a correction is missing, or answers what is right", name
+        if not set(answers) <= errors or len(set(answers)) < len(answers):
+            yield "an error that is not listed, or twice", name
+        if said.count(statement["says"].lower()) > 1:
+            yield "two statements have the same text", name
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_all_numbers_are_there_once_and_in_order(number):
+    article = ARTICLES[number]
+    found = {kind: [entry["id"] for entry in article.get(kind, [])] for kind in KEYS}
+    assert found == expected(number)
+
+
+@pytest.mark.parametrize("number", TOLD)
+def test_the_account_of_an_article_has_no_problem(number):
+    assert list(problems(TOLD[number])) == []
+
+
+def test_the_five_articles_have_a_title_a_line_and_a_chapter():
+    assert list(ARTICLES) == list(NUMBERS)
+    for article in ARTICLES.values():
+        assert article["title"]
+        assert article["about"].endswith(".")
+        assert article["chapter"].split("/")[1].removesuffix(".ipynb").isidentifier()
+
+
+def test_the_numbers_of_the_whole():
+    assert [sum(column) for column in zip(*NUMBERS.values(), strict=True)] == [270, 125, 22, 19]
+
+
+def test_the_tally_counts_every_verdict():
+    statements = [{"verdict": verdict} for verdict in VERDICTS] + [{"verdict": "wrong"}]
+    line = "6 statements: 1 right, 2 wrong, 1 misleading, 1 incomplete, and 1 that say nothing"
+    assert tally(statements) == line
+
+
+# The checks, broken one by one -------------------------------------------------------------------
+
+
+def change(kind, number, **new):
+    def broken(article):
+        article[kind][number] |= new
+
+    return broken
+
+
+def drop(kind, number, key=None):
+    def broken(article):
+        if key is None:
+            del article[kind][number]
+        else:
+            del article[kind][number][key]
+
+    return broken
+
+
+def repeat(kind):
+    return lambda article: article[kind].append(article[kind][-1])
+
+
+def exchange(kind):
+    return lambda article: article[kind].reverse()
+
+
+NO_NUMBERS = "the numbers are not those of the article"
+HAN_TEXT = "Chinese beyond a term"
+NO_CORRECTION = "a correction is missing, or answers what is right"
+
+
+@pytest.mark.parametrize(
+    ("broken", "what"),
+    [
+        *((drop(kind, 3), NO_NUMBERS) for kind in KEYS),
+        *((repeat(kind), NO_NUMBERS) for kind in KEYS),
+        *((exchange(kind), NO_NUMBERS) for kind in KEYS),
+        (change("statements", 5, id="S0-65"), NO_NUMBERS),
+        (change("statements", 5, id="S1-6"), NO_NUMBERS),
+        (drop("statements", 5, "at"), "keys are missing, or not known"),
+        (drop("exercises", 0, "exercise"), None),
+        (change("errors", 5, At="x"), "keys are missing, or not known"),
+        (change("statements", 5, at="part1/scaled_dot_product.ipynb#nowhere"), "the link is dead"),
+        (change("statements", 5, at="part1/scaled_dot_product.ipynb"), "the link is dead"),
+        (change("errors", 5, at="part1/nothing.ipynb#background"), "the link is dead"),
+        (change("errors", 5, at="part1/scaled_dot_product#background"), None),
+        (change("questions", 5, at="part1/scaled_dot_product.ipynb#Faq"), "the link is dead"),
+        (change("statements", 1, errors=[]), NO_CORRECTION),
+        (change("statements", 0, verdict="wrong"), NO_CORRECTION),
+        (change("statements", 1, verdict="right"), NO_CORRECTION),
+        (change("statements", 0, right="A correction."), NO_CORRECTION),
+        (change("statements", 1, errors=["E0-31"]), "an error that is not listed, or twice"),
+        (change("statements", 1, errors=["E1-1"]), "an error that is not listed, or twice"),
+        (change("statements", 1, errors=["E0-1"] * 2), "an error that is not listed, or twice"),
+        (change("statements", 2, errors=["E0-1"]), "no statement refers to the error"),
+        (change("statements", 1, verdict="false"), "the verdict is unknown"),
+        (change("statements", 1, verdict="Wrong"), "the verdict is unknown"),
+        (change("statements", 1, section="7"), "sections are unknown, empty or out of order"),
+        (change("statements", 0, section="2.1"), "sections are unknown, empty or out of order"),
+        (change("statements", 9, section="2.2"), "sections are unknown, empty or out of order"),
+        (change("statements", 1, says="它们无法理解自然语言，无法理解。."), HAN_TEXT),
+        (change("errors", 1, right="注意力 自注意力 关注 权重 查询 键值 矩阵."), HAN_TEXT),
+        (change("statements", 1, says="One more word " * 5 + "here."), "it is too long"),
+        (change("errors", 1, right="word " * 60 + "word."), "it is too long"),
+        (change("statements", 1, says=""), "it is no sentence"),
+        (change("statements", 1, says="Without an end"), "it is no sentence"),
+        (change("errors", 1, right=" A space."), "it is no sentence"),
+        (change("statements", 13, says="machine translation is one of its applications."),
+         "two statements have the same text"),
+        (change("questions", 1, statement="S0-65"), "the question is no statement"),
+        (change("questions", 1, statement="E0-5"), "the question is no statement"),
+        (change("exercises", 1, exercise="scaled_dot_product.no"), "there is no such exercise"),
+        (change("exercises", 1, exercise="nothing.attention"), "there is no such exercise"),
+    ],
+)  # fmt: skip
+def test_a_broken_account_is_noticed(broken, what):
+    article = copy.deepcopy(TOLD["000"])
+    assert not list(problems(article))
+    broken(article)
+    if what is None:
+        with pytest.raises(KeyError):
+            list(problems(article))
+    else:
+        assert what in {found for found, _ in problems(article)}
+
+
+# The page ----------------------------------------------------------------------------------------
+
+ACCOUNT = """\
+articles:
+  - id: "000"
+    title: "A title"
+    about: "About it."
+    chapter: index.md
+    sections: {"1": "Background", "4 again": "The program"}
+---
+statements:
+  - {id: S0-1, section: "1", says: "One.", verdict: wrong, errors: [E0-1], at: index.md#here}
+  - {id: S0-2, section: "1", says: "Two.", verdict: empty, errors: [E0-1, E0-2], at: index.md#here}
+  - {id: S0-3, section: "1", says: "$3$.", verdict: right, at: index.md#here}
+  - {id: S0-4, section: "4 again", says: "4.", verdict: incomplete, right: "Own.", at: index.md#here}
+errors:
+  - {id: E0-1, right: "The first correction.", at: index.md#here}
+  - {id: E0-2, right: "The second `correction`.", at: index.md#here}
+questions:
+  - {id: Q0-1, asks: "Why?", statement: S0-3, at: index.md#here}
+exercises: []
+"""
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """A small book with an account of four statements and a page that links into it."""
+    book = tmp_path_factory.mktemp("book")
+    copy_book(book)
+    (book / "_toc.yml").write_text(
+        "format: jb-book\nroot: chapters/index\nchapters:\n  - file: chapters/other\n"
+    )
+    (book / "chapters/index.md").write_text(
+        "# A page\n\n## Here\n\n```{account} account.yml\n```\n"
+    )
+    (book / "chapters/other.md").write_text("# Another\n\n[](index.md#e0-2), [](index.md#s0-3)\n")
+    (book / "chapters/account.yml").write_text(ACCOUNT, encoding="utf-8")
+    status, log = run(book, *BUILD)
+    assert status == 0, log
+    return book
+
+
+def html(book, page):
+    return (book / f"_build/html/chapters/{page}.html").read_text(encoding="utf-8")
+
+
+def test_every_entry_has_an_address_that_other_pages_can_link_to(book):
+    page = html(book, "index")
+    names = ["s0-1", "s0-2", "s0-3", "s0-4", "e0-1", "e0-2", "q0-1"]
+    for name in [*names, "article-000", "article-000-1", "article-000-4-again"]:
+        assert page.count(f' id="{name}"') == 1
+    for name in names:
+        assert f'href="#{name}"' in page
+    assert 'href="index.html#e0-2"' in html(book, "other")
+    assert 'href="index.html#s0-3"' in html(book, "other")
+
+
+def test_verdicts_are_words_and_a_correction_is_told_once(book):
+    page = html(book, "index")
+    for word in ("Wrong", "Says nothing", "Right", "Incomplete"):
+        assert re.search(rf"<strong class=\"account-verdict \w+\">{word}</strong>", page)
+    assert page.count("The first correction.") == 1
+    second = page[page.index('id="s0-2"') : page.index('id="s0-3"')]
+    assert 'See <a class="reference internal" href="#e0-1">E0-1</a>' in second
+    assert "4 statements: 1 right, 1 wrong, 0 misleading, 1 incomplete, and 1 that say" in page
+    assert "<table" not in page
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            'right: "Own.", at: index.md#here',
+            'right: "Own.", at: index.md#gone',
+            "'gone'",
+        ),
+        ("exercises: []", "exercises: [{id: EX0-A, exercise: scaled_dot_product.gone}]", "EX0-A"),
+    ],
+)
+def test_a_dead_link_in_the_data_fails_the_next_build(book, old, new, said):
+    assert old in ACCOUNT
+    (book / "chapters/account.yml").write_text(ACCOUNT.replace(old, new), encoding="utf-8")
+    status, log = run(book, *BUILD)
+    assert status != 0
+    assert said in log
