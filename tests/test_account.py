@@ -264,7 +264,7 @@ statements:
   - {id: S0-1, section: "1", says: "One.", verdict: wrong, errors: [E0-1], at: index.md#here}
   - {id: S0-2, section: "1", says: "Two.", verdict: empty, errors: [E0-1, E0-2], at: index.md#here}
   - {id: S0-3, section: "1", says: "$3$.", verdict: right, at: index.md#here}
-  - {id: S0-4, section: "4 again", says: "4.", verdict: incomplete, right: "Own.", at: index.md#here}
+  - {id: S0-4, section: "4 again", says: "4.", verdict: empty, right: "Own.", at: index.md#here}
 errors:
   - {id: E0-1, right: "The first correction.", at: index.md#here}
   - {id: E0-2, right: "The second `correction`.", at: index.md#here}
@@ -309,12 +309,12 @@ def test_every_entry_has_an_address_that_other_pages_can_link_to(book):
 
 def test_verdicts_are_words_and_a_correction_is_told_once(book):
     page = html(book, "index")
-    for word in ("Wrong", "Says nothing", "Right", "Incomplete"):
+    for word in ("Wrong", "Says nothing", "Right"):
         assert re.search(rf"<strong class=\"account-verdict \w+\">{word}</strong>", page)
     assert page.count("The first correction.") == 1
     second = page[page.index('id="s0-2"') : page.index('id="s0-3"')]
     assert 'See <a class="reference internal" href="#e0-1">E0-1</a>' in second
-    assert "4 statements: 1 right, 1 wrong, 0 misleading, 1 incomplete, and 1 that say" in page
+    assert "4 statements: 1 right, 1 wrong, 0 misleading, 0 incomplete, and 2 that say" in page
     assert "<table" not in page
 
 

@@ -95,57 +95,51 @@ class Account(SphinxDirective):
         for name, title in article["sections"].items():
             part = self.section(nodes.make_id(f"article-{number}-{name}"), f"{name}. {title}")
             entries = [s for s in article["statements"] if s["section"] == name]
-            part += nodes.definition_list("", *map(self.statement, entries), classes=["account"])
+            part += nodes.bullet_list("", *map(self.statement, entries), classes=["account"])
             section += part
         return section
 
     def statement(self, entry):
-        term = nodes.term(ids=[entry["id"].lower()])
-        term += self.number(entry["id"])
-        term += self.inline(entry["says"])
-        term += nodes.Text(" ")
-        verdict = entry["verdict"]
-        term += nodes.strong("", VERDICTS[verdict], classes=["account-verdict", verdict])
-        return nodes.definition_list_item("", term, self.answer(entry))
-
-    def answer(self, entry):
-        """What is true and where; an error that was told before is only referred to."""
-        answer = nodes.definition()
-        told, shown = [], set()
-        for name in entry.get("errors", ()):
-            error = self.errors.get(name)
-            if error is None or "told" in error:
-                told.append(name)
-                continue
-            error["told"] = True
-            line = self.paragraph("", ids=[name.lower()])
-            line += [self.number(name), *self.inline(error["right"] + " "), *self.link(error["at"])]
-            answer += line
-            shown.add(error["at"])
-        if told or "right" in entry or entry["at"] not in shown:
-            line = self.paragraph(entry["right"] + " " if "right" in entry else "")
-            for name in told:
-                line += nodes.Text(", " if name != told[0] else "See ")
-                line += nodes.reference("", name, refid=name.lower())
-            line += nodes.Text(". " if told else "")
-            line += [] if entry["at"] in shown else self.link(entry["at"])
-            answer += line
-        question = self.questions.get(entry["id"])
+        """What the article says, the verdict, where to read on; then the question, the answers."""
+        name, verdict = entry["id"], entry["verdict"]
+        errors = [self.errors[error] for error in entry.get("errors", ())]
+        new = [error for error in errors if "told" not in error]
+        claim = self.paragraph("", self.number(name), *self.inline(entry["says"] + " "))
+        claim += nodes.strong("", VERDICTS[verdict], classes=["account-verdict", verdict])
+        links = [
+            nodes.reference("", error["id"], refid=error["id"].lower())
+            for error in errors
+            if "told" in error
+        ]
+        if entry["at"] not in [error["at"] for error in new]:
+            links += self.inline(f"[]({entry['at']})")
+        for link in links:
+            claim += [nodes.Text(" See " if link is links[0] else ", "), link]
+        claim += nodes.Text("." if links else "")
+        item = nodes.list_item("", claim, ids=[name.lower()])
+        question = self.questions.get(name)
         if question is not None:
-            line = self.paragraph("", ids=[question["id"].lower()])
-            line += [self.number(question["id"]), *self.inline(question["asks"] + " ")]
-            line += [] if question["at"] == entry["at"] else self.link(question["at"])
-            answer += line
-        return answer
+            item += self.entry(question, question["asks"], question["at"] != entry["at"])
+        for error in new:
+            error["told"] = True
+            item += self.entry(error, error["right"])
+        if "right" in entry:
+            item += self.paragraph("", *self.inline(entry["right"]), classes=["account-answer"])
+        return item
+
+    def entry(self, entry, text, linked=True):
+        """A question, or a correction, with its own address and, if wanted, its place."""
+        more = f" More: []({entry['at']})." if linked else ""
+        line = self.paragraph("", self.number(entry["id"]), *self.inline(text + more))
+        line["ids"].append(entry["id"].lower())
+        line["classes"].append("account-answer")
+        return line
 
     def number(self, name):
         return nodes.reference("", name, refid=name.lower(), classes=["account-number"])
 
-    def link(self, target):
-        return self.inline(f"More: []({target}).")
-
-    def paragraph(self, text, **attributes):
-        return nodes.paragraph("", "", *self.inline(text), **attributes)
+    def paragraph(self, text, *children, **attributes):
+        return nodes.paragraph("", "", *self.inline(text), *children, **attributes)
 
     def inline(self, text):
         found, messages = self.parse_inline(text)

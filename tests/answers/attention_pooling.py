@@ -149,8 +149,16 @@ def loudest(x, w, b):
     return a, ctx(a, x)
 
 
+def one_layer_for_all(x, w, b):
+    """A dense layer on the flattened sequence: it fits one length only."""
+    numbers = np.random.default_rng(0).standard_normal((15, 5))
+    a = sm(x.reshape(len(x), -1) @ numbers)
+    return a, ctx(a, x)
+
+
 wrong(
     "attention_pooling.pool",
+    ("a dense layer on the flattened sequence", one_layer_for_all),
     ("the loudest only", loudest),
     ("clipped", pooled(lambda x, w, b: sm(np.clip(x @ w + b, -50, 50)))),
     (

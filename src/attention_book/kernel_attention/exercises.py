@@ -506,6 +506,7 @@ for _name, _hint, _wrong in (
 def _average_cases():
     uneven = np.array([[0.0, 0.0], [0.5, 0.0], [0.6, 0.1], [3.0, 3.0]])
     some = np.random.default_rng(5).standard_normal((6, 3))
+    printed = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     return [
         Case("three points, themselves included", (np.array([[0.0], [1.0], [2.0]]), 0.7, True)),
         Case("the same, each left out", (np.array([[0.0], [1.0], [2.0]]), 0.7, False)),
@@ -513,6 +514,8 @@ def _average_cases():
         Case("uneven points, each left out", (uneven, 0.5, False)),
         Case("six points", (some, 0.3, True)),
         Case("six points, each left out", (some, 0.3, False)),
+        Case("the points of article 002", (printed, 0.5, True)),
+        Case("the points of article 002, each left out", (printed, 0.5, False)),
         Case("γ = 0, which is the mean", (uneven, 0.0, True)),
         Case("γ = 0, each left out", (uneven, 0.0, False)),
         Case("points that are far apart, each left out", (100 * uneven, 0.5, False)),
@@ -584,6 +587,15 @@ def _stable(scores, include_self, fill=-np.inf):
 )
 def _(x, gamma, include_self):
     return _both(_strength(x, gamma, include_self), x)
+
+
+@kernel_average.mistake(
+    "this is the formula of article 002, just as it stands",
+    "It always leaves out the point itself, and it divides by nothing. Leave it out only when "
+    "include_self is False, and divide each row by its sum.",
+)
+def _(x, gamma, include_self):
+    return _both(_strength(x, gamma, False), x)
 
 
 @kernel_average.mistake(
