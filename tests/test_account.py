@@ -311,7 +311,10 @@ def test_verdicts_are_words_and_a_correction_is_told_once(book):
     page = html(book, "index")
     for word in ("Wrong", "Says nothing", "Right"):
         assert re.search(rf"<strong class=\"account-verdict \w+\">{word}</strong>", page)
-    assert page.count("The first correction.") == 1
+    assert page.count("The first correction.") == page.count("Own.") == 1
+    assert re.search(r"About it\. The chapter that answers it: <a [^>]+><span [^>]+>A page<", page)
+    first = page[page.index('id="e0-1"') : page.index('id="s0-2"')]
+    assert re.search(r"The first correction\. More: <a [^>]+href=\"#here\">", first)
     second = page[page.index('id="s0-2"') : page.index('id="s0-3"')]
     assert 'See <a class="reference internal" href="#e0-1">E0-1</a>' in second
     assert "4 statements: 1 right, 1 wrong, 0 misleading, 0 incomplete, and 2 that say" in page
