@@ -255,6 +255,8 @@ WRONG_ANSWERS = {
             "the middle row is that of the formula",
         ),
         ("a column", (*"ACDB", [[3], [4]]), FOUR_AND_A_ROW),
+        ("numbers for letters", (1, 3, 4, 2, (3, 4)), FOUR_AND_A_ROW),
+        ("a number", 3, FOUR_AND_A_ROW),
     ],
     "who_came_first": [
         ("letters only", "cebda", FIVE),
@@ -309,7 +311,7 @@ WRONG_ANSWERS = {
             first(no_book="x", not_found="x"),
             "that one is a paper, and the article calls it one",
         ),
-        ("a number", 2017),
+        ("a number", 2017, FIVE),
     ],
     "transformer_bandwidth": [
         ("gamma only", 0.0625),

@@ -94,7 +94,7 @@ TABLES = _tables()
 
 
 def _letters(answer):
-    text = answer if isinstance(answer, str) else "".join(map(str, answer))
+    text = "".join(map(str, answer)) if isinstance(answer, list) else str(answer)
     return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
@@ -141,7 +141,7 @@ def four_tables():
     ("A", "C", "D", "B"),
 )
 def _(answer):
-    if len(answer) != 5 or isinstance(answer, str):
+    if not isinstance(answer, list) or len(answer) != 5:
         return True
     return any(_letters(part) not in tuple("abcd") for part in answer[:4]) or (
         np.shape(answer[4]) != (2,)
@@ -275,7 +275,7 @@ def _but(place, part):
     ("cebda", _YEARS),
 )
 def _(answer):
-    if isinstance(answer, str) or len(answer) != 5:
+    if not isinstance(answer, list) or len(answer) != 5:
         return True
     options = ("pqrs", "xyz", "xyz")
     if any(
