@@ -259,6 +259,12 @@ articles:
     about: "About it."
     chapter: index.md
     sections: {"1": "Background", "4 again": "The program"}
+  - id: "001"
+    title: "Another title"
+    about: "About it, too."
+    chapter: index.md
+    sections: {"1": "Background"}
+  - {id: "002", title: "Not told yet"}
 ---
 statements:
   - {id: S0-1, section: "1", says: "One.", verdict: wrong, errors: [E0-1], at: index.md#here}
@@ -270,6 +276,11 @@ errors:
   - {id: E0-2, right: "The second `correction`.", at: index.md#here}
 questions:
   - {id: Q0-1, asks: "Why?", statement: S0-3, at: index.md#here}
+exercises: []
+---
+statements: [{id: S1-1, section: "1", says: "One.", verdict: right, at: index.md#here}]
+errors: []
+questions: []
 exercises: []
 """
 
@@ -299,10 +310,14 @@ def html(book, page):
 def test_every_entry_has_an_address_that_other_pages_can_link_to(book):
     page = html(book, "index")
     names = ["s0-1", "s0-2", "s0-3", "s0-4", "e0-1", "e0-2", "q0-1"]
-    for name in [*names, "article-000", "article-000-1", "article-000-4-again"]:
+    sections = ["article-000", "article-000-1", "article-000-4-again", "article-001-1"]
+    for name in [*names, *sections, "s1-1"]:
         assert page.count(f' id="{name}"') == 1
     for name in names:
         assert f'href="#{name}"' in page
+    assert 'href="#article-000">Article 000</a>, 4 statements' in page
+    assert 'href="#article-001">Article 001</a>, 1 statements' in page
+    assert "article-002" not in page
     assert 'href="index.html#e0-2"' in html(book, "other")
     assert 'href="index.html#s0-3"' in html(book, "other")
 
@@ -313,11 +328,15 @@ def test_verdicts_are_words_and_a_correction_is_told_once(book):
         assert re.search(rf"<strong class=\"account-verdict \w+\">{word}</strong>", page)
     assert page.count("The first correction.") == page.count("Own.") == 1
     assert re.search(r"About it\. The chapter that answers it: <a [^>]+><span [^>]+>A page<", page)
+    claim = page[page.index('id="s0-1"') : page.index('id="e0-1"')]
+    assert "#here" not in claim
+    asked = page[page.index('id="q0-1"') : page.index('id="s0-4"')]
+    assert "Why?</p>" in asked
     first = page[page.index('id="e0-1"') : page.index('id="s0-2"')]
     assert re.search(r"The first correction\. More: <a [^>]+href=\"#here\">", first)
     second = page[page.index('id="s0-2"') : page.index('id="s0-3"')]
     assert 'See <a class="reference internal" href="#e0-1">E0-1</a>' in second
-    assert "4 statements: 1 right, 1 wrong, 0 misleading, 0 incomplete, and 2 that say" in page
+    assert "5 statements: 2 right, 1 wrong, 0 misleading, 0 incomplete, and 2 that say" in page
     assert "<table" not in page
 
 
@@ -329,7 +348,11 @@ def test_verdicts_are_words_and_a_correction_is_told_once(book):
             'right: "Own.", at: index.md#gone',
             "'gone'",
         ),
-        ("exercises: []", "exercises: [{id: EX0-A, exercise: scaled_dot_product.gone}]", "EX0-A"),
+        (
+            "exercises: []\n---",
+            "exercises: [{id: EX0-A, exercise: scaled_dot_product.gone}]\n---",
+            "EX0-A",
+        ),
     ],
 )
 def test_a_dead_link_in_the_data_fails_the_next_build(book, old, new, said):
