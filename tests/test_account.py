@@ -102,7 +102,8 @@ def problems(article):
 
 
 def bad_text(name, text, key):
-    if not re.search(r"[.?]$", text) or text != " ".join(text.split()):
+    end = r"\S" if key == "says" else r"[.?]"  # the page ends what an article says
+    if not re.search(end + "$", text) or text != " ".join(text.split()):
         yield "it is no sentence", name
     if any(len(term) > 8 for term in HAN.findall(text)) or len("".join(HAN.findall(text))) > 16:
         yield "Chinese beyond a term", name
@@ -229,9 +230,10 @@ NO_CORRECTION = "a correction is missing, or answers what is right"
         (change("statements", 1, says="One more word " * 5 + "here."), "it is too long"),
         (change("errors", 1, right="word " * 60 + "word."), "it is too long"),
         (change("statements", 1, says=""), "it is no sentence"),
-        (change("statements", 1, says="Without an end"), "it is no sentence"),
+        (change("statements", 1, says="Two  spaces"), "it is no sentence"),
+        (change("errors", 1, right="Without an end"), "it is no sentence"),
         (change("errors", 1, right=" A space."), "it is no sentence"),
-        (change("statements", 13, says="machine translation is one of its applications."),
+        (change("statements", 13, says="machine translation is one of its applications"),
          "two statements have the same text"),
         (change("questions", 1, statement="S0-65"), "the question is no statement"),
         (change("questions", 1, statement="E0-5"), "the question is no statement"),
@@ -267,7 +269,7 @@ articles:
   - {id: "002", title: "Not told yet"}
 ---
 statements:
-  - {id: S0-1, section: "1", says: "One.", verdict: wrong, errors: [E0-1], at: index.md#here}
+  - {id: S0-1, section: "1", says: "One", verdict: wrong, errors: [E0-1], at: index.md#here}
   - {id: S0-2, section: "1", says: "Two.", verdict: empty, errors: [E0-1, E0-2], at: index.md#here}
   - {id: S0-3, section: "1", says: "$3$.", verdict: right, at: index.md#here}
   - {id: S0-4, section: "4 again", says: "4.", verdict: empty, right: "Own.", at: index.md#here}

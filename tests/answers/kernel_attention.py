@@ -256,6 +256,7 @@ WRONG_ANSWERS = {
         ),
         ("a column", (*"ACDB", [[3], [4]]), FOUR_AND_A_ROW),
         ("numbers for letters", (1, 3, 4, 2, (3, 4)), FOUR_AND_A_ROW),
+        ("a letter too many, one too few", ("AC", "", *"DB", (3, 4)), FOUR_AND_A_ROW),
         ("a number", 3, FOUR_AND_A_ROW),
     ],
     "who_came_first": [
