@@ -91,7 +91,7 @@ parameters.mistake(
         "One number of the output takes n multiply-adds, and there are n·d of them.",
         "A matrix product performs the same products and sums, in another order.",
         "If twice the length gives r times as much, the exponent is log2(r). Measure at lengths "
-        "of at least 512, where the small costs of each call no longer count.",
+        "of at least 256, where the small costs of each call no longer count.",
     ],
 )
 def complexity():
@@ -190,7 +190,7 @@ def _(answer):
 @complexity.mistake(
     "the time does not grow in proportion to the length",
     "Matrix products lower the time by a factor, not the exponent. At short lengths the cost of "
-    "the call hides the growth: measure from 512 on.",
+    "the call hides the growth: measure from 256 on.",
     (524288, 524288, 4, 2.0, 1.0),
 )
 def _(answer):
