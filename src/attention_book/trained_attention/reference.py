@@ -181,9 +181,7 @@ def stack_backward(x, layers, grad_output, *, mask=None):
     _check_grad_output(grad, inputs[0])
     gradients = []
     for number in reversed(range(len(layers))):
-        through, of_layer = self_attention_backward(
-            inputs[number], layers[number], grad, mask=mask
-        )
+        through, of_layer = self_attention_backward(inputs[number], layers[number], grad, mask=mask)
         grad = grad + through
         gradients.insert(0, of_layer)
     return grad.copy(), gradients
@@ -341,8 +339,9 @@ def _check_names(parameters, names, x):
         found = sorted(parameters) if isinstance(parameters, dict) else type(parameters).__name__
         raise ValueError(f"parameters has {found}; it needs a dictionary of {', '.join(names)}")
     for name in names:
-        if getattr(parameters[name], "dtype", None) != x.dtype:
-            found = getattr(parameters[name], "dtype", type(parameters[name]).__name__)
+        array = parameters[name]
+        if not isinstance(array, np.ndarray) or array.dtype != x.dtype:
+            found = getattr(array, "dtype", type(array).__name__)
             raise TypeError(f"{name} has dtype {found}; it must equal that of x, {x.dtype}")
 
 

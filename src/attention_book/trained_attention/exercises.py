@@ -1,0 +1,1106 @@
+"""The exercises on training: gradients checked, layers counted, what attention is and is not."""
+
+import math
+
+import numpy as np
+
+from attention_book.exercise import Case, function_exercise, question
+
+from . import reference
+
+# 1 ---------------------------------------------------------------------------------------------
+
+
+@question(
+    title="Who found what, and when?",
+    difficulty="easy",
+    minutes=5,
+    hints=[
+        "The six years are those of the sources under “Human attention”; two of them are equal.",
+        "The experiment with two ears came before the theory that explains it.",
+    ],
+)
+def history():
+    """Give the years of six findings on human attention.
+
+    (a) a filter, early, passes one channel; (b) cueing: attention moves without the eyes;
+    (c) everyone knows what attention is; (d) biased competition; (e) two messages in two ears,
+    and one is repeated; (f) features are bound together by serial attention. Answer with six
+    years, in the order (a) to (f).
+    """
+    return (1958, 1980, 1890, 1995, 1953, 1980)
+
+
+@history.mistake(
+    "the years are in the order of time, not of the letters",
+    "The first of your answers is the year of the filter.",
+    (1890, 1953, 1958, 1980, 1980, 1995),
+)
+def _(years):
+    return len(years) == 6 and list(years) == sorted(years)
+
+
+@history.mistake(
+    "the experiment came before the theory",
+    "Cherry played two messages in 1953; Broadbent explained it in 1958.",
+    (1953, 1980, 1890, 1995, 1958, 1980),
+)
+def _(years):
+    return (years[0], years[4]) == (1953, 1958)
+
+
+@history.mistake(
+    "1964 is the filter that weakens, not the one that blocks",
+    "Treisman softened in 1964 what Broadbent had proposed.",
+    (1964, 1980, 1890, 1995, 1953, 1980),
+)
+def _(years):
+    return len(years) == 6 and years[0] == 1964
+
+
+@history.mistake(
+    "binding features is a later theory than the attenuating filter",
+    "Both have Treisman's name on them, 1964 and, with Gelade, another year.",
+    (1958, 1980, 1890, 1995, 1953, 1964),
+)
+def _(years):
+    return len(years) == 6 and years[5] == 1964
+
+
+@history.mistake(
+    "late selection is not on the list",
+    "1963 is Deutsch and Deutsch: everything is recognised, and selection comes after.",
+    (1963, 1980, 1890, 1995, 1953, 1980),
+)
+def _(years):
+    return len(years) == 6 and 1963 in years
+
+
+@history.mistake(
+    "2020 is the survey",
+    "Lindsay compares the findings with machines; the findings are older.",
+    (1958, 1980, 1890, 2020, 1953, 1980),
+)
+def _(years):
+    return len(years) == 6 and 2020 in years
+
+
+@history.mistake(
+    "six years are asked for, not their order",
+    "Write 1890, not 1.",
+    (3, 4, 1, 6, 2, 4),
+)
+def _(years):
+    return len(years) == 6 and max(years) <= 6
+
+
+# 2 ---------------------------------------------------------------------------------------------
+
+
+@question(
+    title="Hebb or gradient?",
+    difficulty="easy",
+    minutes=10,
+    hints=[
+        "First compute y for each of the two w. For one of them it is 0.",
+        "Hebb multiplies what goes in with what comes out; the target does not occur.",
+        "The gradient of ½(w·x − t)² with respect to w is (w·x − t) x; step against it.",
+    ],
+)
+def rules():
+    """Take one step by each of three rules.
+
+    One linear unit, y = w·x, with w = (0.5, −1) and x = (2, 1); the target is t = 2, the loss
+    ½(y − t)², and η = 0.1. (1) Hebb, Δw = η y x. (2) Hebb for the same unit with w = (1, −1) at
+    the start. (3) Gradient descent from w = (0.5, −1). Answer with the three new vectors.
+    """
+    return [[0.5, -1.0], [1.2, -0.9], [0.9, -0.8]]
+
+
+@rules.mistake(
+    "Hebb does not know the target",
+    "Δw = η y x. In (1) y = 0: nothing is active, nothing changes.",
+    [[0.9, -0.8], [1.2, -0.9], [0.9, -0.8]],
+)
+def _(w):
+    return np.allclose(w[0], [0.9, -0.8])
+
+
+@rules.mistake(
+    "the gradient step climbs",
+    "The gradient points uphill. Subtract it.",
+    [[0.5, -1.0], [1.2, -0.9], [0.1, -1.2]],
+)
+def _(w):
+    return np.allclose(w[2], [0.1, -1.2])
+
+
+@rules.mistake(
+    "Hebb adds",
+    "What is active together is connected more strongly: plus, not minus.",
+    [[0.5, -1.0], [0.8, -1.1], [0.9, -0.8]],
+)
+def _(w):
+    return np.allclose(w[1], [0.8, -1.1])
+
+
+@rules.mistake(
+    "the learning rate is missing",
+    "Each change is multiplied with η = 0.1.",
+    [[0.5, -1.0], [3.0, 0.0], [4.5, 1.0]],
+)
+def _(w):
+    return np.allclose(w[2], [4.5, 1.0]) or np.allclose(w[1], [3.0, 0.0])
+
+
+@rules.mistake(
+    "the ½ in the loss cancels the 2",
+    "d/dw of ½(y − t)² is (y − t) x, without a factor 2.",
+    [[0.5, -1.0], [1.2, -0.9], [1.3, -0.6]],
+)
+def _(w):
+    return np.allclose(w[2], [1.3, -0.6])
+
+
+@rules.mistake(
+    "the gradient step starts from the other w",
+    "(3) starts where (1) starts, at (0.5, −1).",
+    [[0.5, -1.0], [1.2, -0.9], [1.2, -0.9]],
+)
+def _(w):
+    return np.allclose(w[2], [1.2, -0.9])
+
+
+@rules.mistake(
+    "these are the changes, not the new vectors",
+    "Add Δw to the w of the start.",
+    [[0.0, 0.0], [0.2, 0.1], [0.4, 0.2]],
+)
+def _(w):
+    return np.allclose(w[1], [0.2, 0.1])
+
+
+# 3 ---------------------------------------------------------------------------------------------
+
+
+@question(
+    title="Count",
+    difficulty="easy",
+    minutes=10,
+    hints=[
+        "One layer has four matrices of 32 × 32. Does any of them know how many tokens there are?",
+        "Forwards: four products of (n × d) with (d × d), and two between tokens, n·n·d each.",
+        "Each product of the forward pass needs two on the way back.",
+    ],
+)
+def count():
+    """Count parameters and multiply-adds.
+
+    Tokens have d = 32 features, and there are n = 10 of them. No biases; d_k = d_v = d. Answer
+    with five whole numbers: the parameters of a stack of 3 attention layers; those of the same
+    stack for n = 20; those of one dense layer from all 10 tokens side by side to all 10 tokens;
+    the multiply-adds of one attention layer forwards; and those of its backward pass.
+    """
+    return (12288, 12288, 102400, 47360, 94720)
+
+
+@count.mistake(
+    "every layer has matrices of its own",
+    "A number of layers that is stored and not used gives 4096 for any depth.",
+    (4096, 4096, 102400, 47360, 94720),
+)
+def _(numbers):
+    return numbers[0] == 4096
+
+
+@count.mistake(
+    "the output projection has been forgotten",
+    "Four matrices a layer: W_q, W_k, W_v and W_o.",
+    (9216, 9216, 102400, 47360, 94720),
+)
+def _(numbers):
+    return numbers[0] == 9216
+
+
+@count.mistake(
+    "the parameters do not depend on the number of tokens",
+    "The same four matrices are applied to each token.",
+    (12288, 24576, 102400, 47360, 94720),
+)
+def _(numbers):
+    return numbers[0] == 12288 != numbers[1]
+
+
+@count.mistake(
+    "a dense layer connects every number with every number",
+    "All 10 tokens side by side are 320 numbers, and so are the outputs.",
+    (12288, 12288, 10240, 47360, 94720),
+)
+def _(numbers):
+    return numbers[2] in (10240, 1024, 3200, 320)
+
+
+@count.mistake(
+    "the two products between tokens are missing",
+    "Scores and weighted sums take n²d each, on top of the four products with a matrix.",
+    (12288, 12288, 102400, 40960, 81920),
+)
+def _(numbers):
+    return numbers[3] == 40960
+
+
+@count.mistake(
+    "only one product between tokens is counted",
+    "The scores take n²d, and the weighted sum takes n²d again.",
+    (12288, 12288, 102400, 44160, 88320),
+)
+def _(numbers):
+    return numbers[3] == 44160
+
+
+@count.mistake(
+    "a multiply-add is one multiplication with its addition",
+    "Counted apart they are two operations; here they count once.",
+    (12288, 12288, 102400, 94720, 189440),
+)
+def _(numbers):
+    return numbers[3] == 94720
+
+
+@count.mistake(
+    "the way back takes two products for each one forwards",
+    "One for the gradient of each factor.",
+    (12288, 12288, 102400, 47360, 47360),
+)
+def _(numbers):
+    return numbers[3] == 47360 and numbers[4] in (47360, 142080)
+
+
+# 4 ---------------------------------------------------------------------------------------------
+
+_TABLE = ["yyyy", "nynn", "yyyy", "nyny", "yyyn"]
+
+
+def _words(answer):
+    words = [str(word).strip().lower() for word in answer]
+    if len(words) != 5 or any(len(word) != 4 or set(word) - set("yn") for word in words):
+        raise ValueError("not five words of four letters y and n")
+    return words
+
+
+@question(
+    title="Is it attention?",
+    difficulty="medium",
+    minutes=15,
+    accepts=lambda answer: _words(answer) == _TABLE,
+    hints=[
+        "Which of the five contain parameters that belong to a place?",
+        "A linear map passes no fourth test, whatever else it does. Which of the five are linear?",
+        "Four yeses are necessary for attention and not sufficient.",
+    ],
+)
+def is_it_attention():
+    """Apply the four tests to five maps from n tokens X to n tokens.
+
+    (a) X + SelfAttention(X); (b) AXW with learned A (5 × 5) and W; (c) each token replaced by the
+    largest value of each feature over all tokens; (d) self-attention on X + P, where P has five
+    learned rows, one for each place; (e) X with the mean of its tokens taken away. The tests: does
+    not mind the order; mixes positions; takes any number of tokens; is more than a sum. Answer
+    with five words of four letters, y or n.
+    """
+    return ["yyyy", "nynn", "yyyy", "nyny", "yyyn"]
+
+
+@is_it_attention.mistake(
+    "five words of four letters are asked for",
+    "One word for each map, one letter, y or n, for each test.",
+    ["yes", "no", "yes", "no", "yes"],
+)
+def _(answer):
+    try:
+        _words(answer)
+    except (ValueError, TypeError):
+        return True
+    return False
+
+
+@is_it_attention.mistake(
+    "a residual connection takes nothing away",
+    "X permuted plus attention permuted is the sum permuted; the other three hold as well.",
+    ["ynyy", "nynn", "yyyy", "nyny", "yyyn"],
+)
+def _(answer):
+    return _words(answer)[0] != "yyyy"
+
+
+@is_it_attention.mistake(
+    "A is a 5 × 5 matrix: it knows five places and no more",
+    "Exchange two tokens and another column of A meets them. With six tokens there is no product.",
+    ["yyyy", "yyyn", "yyyy", "nyny", "yyyn"],
+)
+def _(answer):
+    word = _words(answer)[1]
+    return word[0] == "y" or word[2] == "y"
+
+
+@is_it_attention.mistake(
+    "a product with two matrices is linear",
+    "A(X + Y)W = AXW + AYW.",
+    ["yyyy", "nyny", "yyyy", "nyny", "yyyn"],
+)
+def _(answer):
+    return _words(answer)[1][3] == "y"
+
+
+@is_it_attention.mistake(
+    "a maximum passes all four tests without being attention",
+    "It has no order, mixes, takes any number, and max(X + Y) is not max X + max Y. The tests "
+    "characterise, they do not prove.",
+    ["yyyy", "nynn", "yyyn", "nyny", "yyyn"],
+)
+def _(answer):
+    return _words(answer)[2] != "yyyy"
+
+
+@is_it_attention.mistake(
+    "vectors for places make a map that minds the order and has five places",
+    "A token that moves meets another row of P, and for a sixth token P has none.",
+    ["yyyy", "nynn", "yyyy", "yyyy", "yyyn"],
+)
+def _(answer):
+    word = _words(answer)[3]
+    return word[0] == "y" or word[2] == "y"
+
+
+@is_it_attention.mistake(
+    "taking the mean away mixes positions, linearly",
+    "Change one token: the mean changes, and with it all the others. And the mean of a sum is "
+    "the sum of the means.",
+    ["yyyy", "nynn", "yyyy", "nyny", "ynyn"],
+)
+def _(answer):
+    return _words(answer)[4] != "yyyn"
+
+
+# 5 ---------------------------------------------------------------------------------------------
+
+
+def _waves(x):
+    return float((np.sin(x) * np.arange(1, x.size + 1).reshape(x.shape)).sum() + np.prod(x))
+
+
+def _cubes(x):
+    return float((x**3).sum() + (x[0] * x[-1]).sum())
+
+
+def _valley(x):
+    return float(1000 * ((x - 1) ** 2).sum())
+
+
+def _network_loss(x):
+    return float((np.tanh(x[:2] @ x[2:].T) ** 2).sum() / 2)
+
+
+def _gradient_cases():
+    rng = np.random.default_rng(0)
+    return [
+        Case("four numbers", (_waves, rng.standard_normal(4)), rtol=1e-7, atol=1e-9),
+        Case("a matrix", (_cubes, rng.standard_normal((2, 3))), rtol=1e-7, atol=1e-9),
+        Case(
+            "a steep valley, near its bottom",
+            (_valley, np.array([1.001, 0.998, 1.1])),
+            rtol=1e-7,
+        ),
+        Case("whole numbers", (_cubes, np.array([[2, -1], [3, 1]])), rtol=1e-7, atol=1e-8),
+        Case("three axes", (_waves, rng.standard_normal((2, 2, 3))), rtol=1e-7, atol=1e-9),
+        Case("a small network", (_network_loss, rng.standard_normal((5, 2))), rtol=1e-6, atol=1e-9),
+    ]
+
+
+@function_exercise(
+    title="A gradient without calculus",
+    difficulty="medium",
+    minutes=15,
+    cases=_gradient_cases,
+    hints=[
+        "np.ndindex(x.shape) runs over all indices, whatever the number of axes.",
+        "Move one number of a copy, up and down; the other numbers must be as they were.",
+        "1e-5 added to a whole number in an array of whole numbers is lost: convert first.",
+    ],
+)
+def numerical_gradient(f, x):
+    """Return the gradient of the number f(x) at the array x, by central differences.
+
+    f takes an array of the shape of x, which may be any; take a step of about 1e-5. The gradient
+    has that shape and is of float64, also where x holds whole numbers. Leave x as it was.
+    """
+    step, gradient = 1e-5, np.empty(x.shape)
+    for index in np.ndindex(x.shape):
+        above, below = x.astype(float), x.astype(float)
+        above[index] += step
+        below[index] -= step
+        gradient[index] = (f(above) - f(below)) / (2 * step)
+    return gradient
+
+
+def _central(f, x, step=1e-5):
+    return reference.numerical_gradient(f, x.astype(float), step=step)
+
+
+@numerical_gradient.mistake(
+    "a one-sided difference is not precise enough",
+    "(f(x + ε) − f(x)) / ε has an error proportional to ε. Look at both sides.",
+)
+def _(f, x):
+    x, gradient = x.astype(float), np.empty(x.shape)
+    for index in np.ndindex(x.shape):
+        moved = x.copy()
+        moved[index] += 1e-5
+        gradient[index] = (f(moved) - f(x)) / 1e-5
+    return gradient
+
+
+@numerical_gradient.mistake(
+    "from x − ε to x + ε it is 2ε",
+    "The difference of the two values is divided by the whole distance.",
+)
+def _(f, x):
+    return 2 * _central(f, x)
+
+
+@numerical_gradient.mistake("the sign is turned round", "f(x + ε) − f(x − ε), in this order.")
+def _(f, x):
+    return -_central(f, x)
+
+
+@numerical_gradient.mistake(
+    "a number that was moved has not been moved back",
+    "Each number is moved alone: start from a fresh copy of x every time.",
+)
+def _(f, x):
+    above, below, gradient = x.astype(float), x.astype(float), np.empty(x.shape)
+    for index in np.ndindex(x.shape):
+        above[index] += 1e-5
+        below[index] -= 1e-5
+        gradient[index] = (f(above) - f(below)) / 2e-5
+    return gradient
+
+
+@numerical_gradient.mistake(
+    "in an array of whole numbers the step is lost",
+    "x.copy() keeps the type of x: 2 + 1e-5 is stored as 2, and 2 − 1e-5 as 1. Convert to float "
+    "first.",
+)
+def _(f, x):
+    gradient = np.empty(x.shape)
+    for index in np.ndindex(x.shape):
+        above, below = x.copy(), x.copy()
+        above[index] += 1e-5
+        below[index] -= 1e-5
+        gradient[index] = (f(above) - f(below)) / 2e-5
+    return gradient
+
+
+@numerical_gradient.mistake(
+    "the step is so small that rounding is all that is left",
+    "f(x + ε) and f(x − ε) agree in nearly all their digits. Take ε about 1e-5.",
+)
+def _(f, x):
+    return _central(f, x, step=1e-13)
+
+
+@numerical_gradient.mistake(
+    "the step is so large that the function bends within it",
+    "The error grows as ε². Take ε about 1e-5.",
+)
+def _(f, x):
+    return _central(f, x, step=1e-1)
+
+
+@numerical_gradient.mistake(
+    "all numbers are moved at once",
+    "That is the sum of all entries of the gradient. Move one number at a time.",
+)
+def _(f, x):
+    x = x.astype(float)
+    return np.full(x.shape, (f(x + 1e-5) - f(x - 1e-5)) / 2e-5)
+
+
+@numerical_gradient.mistake(
+    "whole rows are moved, not single numbers",
+    "x[i] is a row when x has two axes. Loop over np.ndindex(x.shape).",
+)
+def _(f, x):
+    gradient = np.empty(x.shape)
+    for i in range(len(x)):
+        above, below = x.astype(float), x.astype(float)
+        above[i] += 1e-5
+        below[i] -= 1e-5
+        gradient[i] = (f(above) - f(below)) / 2e-5
+    return gradient
+
+
+@numerical_gradient.mistake(
+    "only the size of the gradient is returned",
+    "One number for each entry of x is asked for.",
+)
+def _(f, x):
+    return float(np.linalg.norm(_central(f, x)))
+
+
+# 6 ---------------------------------------------------------------------------------------------
+
+
+def _network_inputs(seed, N=4, d_in=7, d_hidden=10, d_out=5, scale=1.0, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    p = reference.new_network(d_in, d_hidden, d_out, rng=rng, spread=scale)
+    p = p | {"b_1": rng.standard_normal(d_hidden), "b_2": rng.standard_normal(d_out)}
+    x, t = rng.standard_normal((N, d_in)), rng.standard_normal((N, d_out))
+    y = reference.network(x, p)
+    arrays = (x, p["W_1"], p["b_1"], p["W_2"], p["b_2"], y, t)
+    return tuple(array.astype(dtype) for array in arrays)
+
+
+def _network_cases():
+    return [
+        Case("7 inputs, 10 units, 5 outputs", _network_inputs(1)),
+        Case("the sizes of article 004, 10-10-5", _network_inputs(2, d_in=10)),
+        Case("one example", _network_inputs(3, N=1)),
+        Case("as many examples as outputs", _network_inputs(4, N=5)),
+        Case("as many examples as units", _network_inputs(5, N=10)),
+        Case("one output", _network_inputs(6, d_out=1, d_in=3, d_hidden=6)),
+        Case("all sizes equal", _network_inputs(7, N=4, d_in=4, d_hidden=4, d_out=4)),
+        Case("units that are nearly flat", _network_inputs(8, scale=4.0)),
+        Case("single precision", _network_inputs(9, dtype=np.float32), rtol=1e-3, atol=1e-5),
+    ]
+
+
+@function_exercise(
+    title="Erratum: the network that learns from a wrong gradient",
+    difficulty="medium",
+    minutes=25,
+    cases=_network_cases,
+    hints=[
+        "Every gradient has the shape of what it belongs to. Which of the four has not?",
+        "W_2 is multiplied with h on the way forward. With what is its gradient multiplied?",
+        "h is tanh(z) already. What is the derivative of tanh, written with h? It acts on the way "
+        "to W_1 and on the way to b_1.",
+        "The derivative of ½(y − t)² with respect to y is y − t.",
+    ],
+)
+def backward(x, W_1, b_1, W_2, b_2, y, t):
+    """Return the gradients of ½ sum((y − t)²) as a tuple, for W_1, b_1, W_2, b_2.
+
+    Shapes: x (N, d_in), W_1 (d_in, d_hidden), b_1 (d_hidden,), W_2 (d_hidden, d_out),
+    b_2 (d_out,), the prediction y = tanh(x W_1 + b_1) W_2 + b_2 and the target t (N, d_out).
+    """
+    h = np.tanh(x @ W_1 + b_1)
+    dy = y - t
+    dh = dy @ W_2.T
+    dz = dh * (1 - h**2)
+    return x.T @ dz, dz.sum(axis=0), h.T @ dy, dy.sum(axis=0)
+
+
+def _parts(x, W_1, b_1, W_2, b_2, y, t):
+    h = np.tanh(x @ W_1 + b_1)
+    dy = y - t
+    dh = dy @ W_2.T
+    return h, dy, dh, dh * (1 - h**2)
+
+
+@backward.mistake(
+    "it is still the program of the task",
+    "Start with its first line: which way round is the difference?",
+)
+def _(x, W_1, b_1, W_2, b_2, y, t):
+    h, dy, dh, _ = _parts(x, W_1, b_1, W_2, b_2, t, y)
+    dW_1 = x.T @ (dh * (1 - np.tanh(h) ** 2))
+    return dW_1, dh.sum(1, keepdims=True), x.T @ dy, dy.sum(1, keepdims=True)
+
+
+@backward.mistake(
+    "all four gradients have the wrong sign",
+    "The loss falls when y moves towards t: its derivative is y − t.",
+)
+def _(*arguments):
+    return tuple(-gradient for gradient in backward.answer(*arguments))
+
+
+@backward.mistake(
+    "the gradient of W_2 is made with x",
+    "W_2 is multiplied with h, and so is its gradient. With as many inputs as units the shapes "
+    "do not tell.",
+)
+def _(x, W_1, b_1, W_2, b_2, y, t):
+    _, dy, _, dz = _parts(x, W_1, b_1, W_2, b_2, y, t)
+    return x.T @ dz, dz.sum(0), x.T @ dy, dy.sum(0)
+
+
+@backward.mistake(
+    "the tanh is applied twice",
+    "h is tanh(z) already, so the derivative is 1 − h².",
+)
+def _(x, W_1, b_1, W_2, b_2, y, t):
+    h, dy, dh, _ = _parts(x, W_1, b_1, W_2, b_2, y, t)
+    dz = dh * (1 - np.tanh(h) ** 2)
+    return x.T @ dz, dz.sum(0), h.T @ dy, dy.sum(0)
+
+
+@backward.mistake(
+    "the tanh is applied twice, and not at all for b_1",
+    "Both W_1 and b_1 hear of the loss through z: use the same dz = dh (1 − h²) for both.",
+)
+def _(x, W_1, b_1, W_2, b_2, y, t):
+    h, dy, dh, _ = _parts(x, W_1, b_1, W_2, b_2, y, t)
+    return x.T @ (dh * (1 - np.tanh(h) ** 2)), dh.sum(0), h.T @ dy, dy.sum(0)
+
+
+@backward.mistake(
+    "the program runs, and three of its four gradients are wrong",
+    "Only the gradient of b_2 is right. W_2 needs h, and W_1 and b_1 need 1 − h².",
+)
+def _(x, W_1, b_1, W_2, b_2, y, t):
+    h, dy, dh, _ = _parts(x, W_1, b_1, W_2, b_2, y, t)
+    return x.T @ (dh * (1 - np.tanh(h) ** 2)), dh.sum(0), x.T @ dy, dy.sum(0)
+
+
+@backward.mistake(
+    "the derivative of tanh is missing",
+    "Between dh and the gradients of W_1 and b_1 stands 1 − h².",
+)
+def _(x, W_1, b_1, W_2, b_2, y, t):
+    h, dy, dh, _ = _parts(x, W_1, b_1, W_2, b_2, y, t)
+    return x.T @ dh, dh.sum(0), h.T @ dy, dy.sum(0)
+
+
+@backward.mistake(
+    "the derivative of tanh is missing for b_1",
+    "b_1 is added inside the tanh, like x W_1.",
+)
+def _(x, W_1, b_1, W_2, b_2, y, t):
+    h, dy, dh, dz = _parts(x, W_1, b_1, W_2, b_2, y, t)
+    return x.T @ dz, dh.sum(0), h.T @ dy, dy.sum(0)
+
+
+@backward.mistake(
+    "the derivative of tanh is taken where z should be h",
+    "1 − tanh²(z), not 1 − z².",
+)
+def _(x, W_1, b_1, W_2, b_2, y, t):
+    h, dy, dh, _ = _parts(x, W_1, b_1, W_2, b_2, y, t)
+    dz = dh * (1 - (x @ W_1 + b_1) ** 2)
+    return x.T @ dz, dz.sum(0), h.T @ dy, dy.sum(0)
+
+
+@backward.mistake(
+    "dh has been multiplied with W_2 once more",
+    "dy W_2ᵀ has reached the hidden layer. Another W_2 leads back to the outputs.",
+)
+def _(x, W_1, b_1, W_2, b_2, y, t):
+    h, dy, dh, dz = _parts(x, W_1, b_1, W_2, b_2, y, t)
+    return x.T @ (dh @ W_2 * (1 - h**2)), dz.sum(0), h.T @ dy, dy.sum(0)
+
+
+@backward.mistake(
+    "the biases are summed over the units",
+    "A bias gets a share from every example: the sum runs over axis 0.",
+)
+def _(x, W_1, b_1, W_2, b_2, y, t):
+    h, dy, _, dz = _parts(x, W_1, b_1, W_2, b_2, y, t)
+    return x.T @ dz, dz.sum(1, keepdims=True), h.T @ dy, dy.sum(1, keepdims=True)
+
+
+@backward.mistake(
+    "the biases have an axis too many",
+    "b_1 is a vector, and so is its gradient: no keepdims.",
+)
+def _(x, W_1, b_1, W_2, b_2, y, t):
+    h, dy, _, dz = _parts(x, W_1, b_1, W_2, b_2, y, t)
+    return x.T @ dz, dz.sum(0, keepdims=True), h.T @ dy, dy.sum(0, keepdims=True)
+
+
+@backward.mistake(
+    "the loss is a sum over the examples, not a mean",
+    "Dividing by N belongs to a loss that has been divided by N.",
+)
+def _(x, W_1, b_1, W_2, b_2, y, t):
+    N = x.dtype.type(len(x))
+    return tuple(g / N for g in backward.answer(x, W_1, b_1, W_2, b_2, y, t))
+
+
+@backward.mistake(
+    "only the biases are averaged",
+    "All four are sums over the examples; a matrix product sums as well.",
+)
+def _(x, W_1, b_1, W_2, b_2, y, t):
+    h, dy, _, dz = _parts(x, W_1, b_1, W_2, b_2, y, t)
+    return x.T @ dz, dz.mean(0), h.T @ dy, dy.mean(0)
+
+
+@backward.mistake("the ½ in the loss cancels the 2", "The derivative of ½(y − t)² is y − t.")
+def _(*arguments):
+    return tuple(2 * gradient for gradient in backward.answer(*arguments))
+
+
+@backward.mistake(
+    "the gradients are in another order",
+    "Return them in the order W_1, b_1, W_2, b_2.",
+)
+def _(*arguments):
+    dW_1, db_1, dW_2, db_2 = backward.answer(*arguments)
+    return dW_2, db_2, dW_1, db_1
+
+
+# 7 ---------------------------------------------------------------------------------------------
+
+
+def _deep_inputs(seed, num_layers, N=4, d=6, scale=1.0, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    layers = scale * rng.standard_normal((num_layers, d, d)) / math.sqrt(d)
+    x, grad_output = rng.standard_normal((2, N, d))
+    return tuple(array.astype(dtype) for array in (x, layers, grad_output))
+
+
+def _deep_cases():
+    return [
+        Case("one layer", _deep_inputs(1, 1)),
+        Case("two layers", _deep_inputs(2, 2)),
+        Case("three layers", _deep_inputs(3, 3)),
+        Case("seven layers", _deep_inputs(4, 7, N=3, d=2)),
+        Case("no layer", _deep_inputs(5, 0)),
+        Case("as many tokens as features", _deep_inputs(6, 2, N=5, d=5)),
+        Case("units that are nearly flat", _deep_inputs(7, 3, scale=3.0)),
+        Case(
+            "single precision", _deep_inputs(8, 3, dtype=np.float32), rtol=1e-3, atol=1e-4
+        ),
+    ]  # fmt: skip
+
+
+@function_exercise(
+    title="Make the layers real",
+    difficulty="hard",
+    minutes=25,
+    cases=_deep_cases,
+    hints=[
+        "On the way forward, keep what each layer was given. On the way back you need it.",
+        "Through x + tanh(xW) the gradient comes back on two ways: as it is, and through the tanh.",
+        "zip(reversed(inputs), reversed(layers)) walks from the last layer to the first; the "
+        "gradients you collect on the way stand in the wrong order.",
+    ],
+)
+def deep(x, layers, grad_output):
+    """Return the output of a deep network and the gradient of sum(output * grad_output).
+
+    The network is x ← x + tanh(x W) for each matrix W of layers in turn. Shapes: x and
+    grad_output (N, d), layers (num_layers, d, d), where num_layers may be 0. Return a tuple: the
+    output, (N, d), and the gradient with respect to layers, (num_layers, d, d).
+    """
+    inputs = [x]
+    for W in layers:
+        inputs.append(inputs[-1] + np.tanh(inputs[-1] @ W))
+    gradient = np.zeros_like(layers)
+    for number in reversed(range(len(layers))):
+        h = np.tanh(inputs[number] @ layers[number])
+        grad_z = grad_output * (1 - h**2)
+        gradient[number] = inputs[number].T @ grad_z
+        grad_output = grad_output + grad_z @ layers[number].T
+    return inputs[-1], gradient
+
+
+def _deep_with(back, *, forward=lambda x, W: x + np.tanh(x @ W)):
+    """A wrong program that differs in one place: back(x, W, grad) → gradient of W, of x."""
+
+    def answer(x, layers, grad_output):
+        inputs = [x]
+        for W in layers:
+            inputs.append(forward(inputs[-1], W))
+        gradient = np.zeros_like(layers)
+        for number in reversed(range(len(layers))):
+            gradient[number], grad_output = back(
+                inputs[number], layers[number], grad_output, inputs
+            )
+        return inputs[-1], gradient
+
+    return answer
+
+
+@deep.mistake(
+    "the number of layers is stored and not used",
+    "This is the network of one layer, whatever is asked for. Loop over layers.",
+)
+def _(x, layers, grad_output):
+    output, gradient = deep.answer(x, layers[:1], grad_output)
+    return output, np.concatenate([gradient, np.zeros_like(layers[1:])])
+
+
+@deep.mistake(
+    "the first layer is used again and again",
+    "Each layer has a matrix of its own, and a gradient of its own.",
+)
+def _(x, layers, grad_output):
+    return deep.answer(x, np.repeat(layers[:1], len(layers), axis=0), grad_output)
+
+
+@deep.mistake(
+    "the way around the layer is missing on the way back",
+    "x + tanh(xW) hands the gradient back as it is, plus what comes through the tanh.",
+)
+@_deep_with
+def _(x, W, grad, inputs):
+    grad_z = grad * (1 - np.tanh(x @ W) ** 2)
+    return x.T @ grad_z, grad_z @ W.T
+
+
+@deep.mistake(
+    "there is no residual connection",
+    "The layer adds to its input: x + tanh(xW), not tanh(xW).",
+)
+def _(x, layers, grad_output):
+    def back(x, W, grad, inputs):
+        grad_z = grad * (1 - np.tanh(x @ W) ** 2)
+        return x.T @ grad_z, grad_z @ W.T
+
+    return _deep_with(back, forward=lambda x, W: np.tanh(x @ W))(x, layers, grad_output)
+
+
+@deep.mistake(
+    "the gradients are in the order of the way back",
+    "The first gradient belongs to the first layer.",
+)
+def _(x, layers, grad_output):
+    output, gradient = deep.answer(x, layers, grad_output)
+    return output, gradient[::-1].copy()
+
+
+@deep.mistake(
+    "every layer was given the same gradient",
+    "What a layer gets is what the layer behind it hands back.",
+)
+@_deep_with
+def _(x, W, grad, inputs):
+    return x.T @ (grad * (1 - np.tanh(x @ W) ** 2)), grad
+
+
+@deep.mistake(
+    "every layer is taken to have had the first input",
+    "A layer's gradient is made with what that layer was given. Keep the inputs.",
+)
+@_deep_with
+def _(x, W, grad, inputs):
+    grad_z = grad * (1 - np.tanh(x @ W) ** 2)
+    return inputs[0].T @ grad_z, grad + grad_z @ W.T
+
+
+@deep.mistake(
+    "the derivative of tanh is missing",
+    "Between the output of a layer and x W stands 1 − tanh².",
+)
+@_deep_with
+def _(x, W, grad, inputs):
+    return x.T @ grad, grad + grad @ W.T
+
+
+@deep.mistake(
+    "the derivative is taken from the output of the layer",
+    "The output is x + tanh(xW). The derivative needs the tanh alone.",
+)
+@_deep_with
+def _(x, W, grad, inputs):
+    grad_z = grad * (1 - (x + np.tanh(x @ W)) ** 2)
+    return x.T @ grad_z, grad + grad_z @ W.T
+
+
+@deep.mistake(
+    "the matrix is not transposed on the way back",
+    "Forwards x meets W, backwards the gradient meets Wᵀ.",
+)
+@_deep_with
+def _(x, W, grad, inputs):
+    grad_z = grad * (1 - np.tanh(x @ W) ** 2)
+    return x.T @ grad_z, grad + grad_z @ W
+
+
+@deep.mistake(
+    "the way around the layer is counted twice",
+    "The input of a layer is added once, so its gradient comes back once: grad + grad_z Wᵀ.",
+)
+@_deep_with
+def _(x, W, grad, inputs):
+    grad_z = grad * (1 - np.tanh(x @ W) ** 2)
+    return x.T @ grad_z, 2 * grad + grad_z @ W.T
+
+
+# 8 ---------------------------------------------------------------------------------------------
+
+
+def _layer_inputs(seed, n=5, d_model=6, d_k=4, d_v=3, scale=1.0, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    W = reference.new_layer(d_model, d_k, d_v=d_v, rng=rng)
+    x, grad_output = rng.standard_normal((2, n, d_model))
+    arrays = (x, scale * W["W_q"], W["W_k"], W["W_v"], W["W_o"], grad_output)
+    return tuple(array.astype(dtype) for array in arrays)
+
+
+def _saturated():
+    """The first token is a hundred times as long: its row of weights is 0 and 1."""
+    x, *others = _layer_inputs(3)
+    return (x * np.array([[100.0], [1], [1], [1], [1]]), *others)
+
+
+def _layer_cases():
+    return [
+        Case("five tokens", _layer_inputs(1), atol=1e-12),
+        Case("other sizes", _layer_inputs(2, n=3, d_model=2, d_k=5, d_v=7), atol=1e-12),
+        Case("a saturated row", _saturated(), rtol=1e-8, atol=1e-10),
+        Case("scores of a thousand", _layer_inputs(4, scale=1000.0), rtol=1e-8, atol=1e-8),
+        Case("one token", _layer_inputs(5, n=1), atol=1e-12),
+        Case("all sizes equal", _layer_inputs(6, n=4, d_model=4, d_k=4, d_v=4), atol=1e-12),
+        Case("one key feature", _layer_inputs(7, n=4, d_k=1, d_v=2), atol=1e-12),
+        Case("single precision", _layer_inputs(8, dtype=np.float32), rtol=1e-3, atol=1e-5),
+    ]
+
+
+@function_exercise(
+    title="Every derivative of an attention layer",
+    difficulty="hard",
+    minutes=40,
+    cases=_layer_cases,
+    hints=[
+        "Go forward first and keep q, k, v, the weights and their averages of v.",
+        "W_o met the averages: its gradient is averages.T @ grad_output. And what reaches the "
+        "averages is grad_output @ W_o.T.",
+        "From there it is the backward pass of scaled dot-product attention: v, the weights, "
+        "the softmax row by row, the scores with their 1/√d_k, q and k.",
+        "x was used three times. Its gradient is a sum of three products.",
+    ],
+)
+def layer_backward(x, W_q, W_k, W_v, W_o, grad_output):
+    """Return the gradients of sum(output * grad_output) as a tuple: x, W_q, W_k, W_v, W_o.
+
+    The output is softmax(q kᵀ / √d_k) v W_o with q = x W_q, k = x W_k, v = x W_v. Shapes: x and
+    grad_output (n, d_model), W_q and W_k (d_model, d_k), W_v (d_model, d_v), W_o (d_v, d_model).
+    Scores may be large.
+    """
+    q, k, v = x @ W_q, x @ W_k, x @ W_v
+    scores = q @ k.T / math.sqrt(k.shape[1])
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    weights = weights / weights.sum(axis=1, keepdims=True)
+
+    grad_averages = grad_output @ W_o.T
+    grad_v = weights.T @ grad_averages
+    grad_weights = grad_averages @ v.T
+    mean = (weights * grad_weights).sum(axis=1, keepdims=True)
+    grad_scores = weights * (grad_weights - mean) / math.sqrt(k.shape[1])
+    grad_q, grad_k = grad_scores @ k, grad_scores.T @ q
+
+    grad_x = grad_q @ W_q.T + grad_k @ W_k.T + grad_v @ W_v.T
+    return grad_x, x.T @ grad_q, x.T @ grad_k, x.T @ grad_v, (weights @ v).T @ grad_output
+
+
+def _softmax(scores, axis=1):
+    weights = np.exp(scores - scores.max(axis=axis, keepdims=True))
+    return weights / weights.sum(axis=axis, keepdims=True)
+
+
+def _layer_with(
+    *,
+    softmax=_softmax,
+    values=lambda weights, grad: weights.T @ grad,
+    scores=lambda p, g: p * (g - (p * g).sum(axis=1, keepdims=True)),
+    scale=lambda d_k: 1 / math.sqrt(d_k),
+    keys=lambda grad_scores, q: grad_scores.T @ q,
+    tokens=lambda q, k, v: q + k + v,
+    output=lambda weights, v: weights @ v,
+    averages=lambda grad_output, W_o: grad_output @ W_o.T,
+):
+    """A wrong program that differs from the right one in one place."""
+
+    def answer(x, W_q, W_k, W_v, W_o, grad_output):
+        q, k, v = x @ W_q, x @ W_k, x @ W_v
+        weights = softmax(q @ k.T / math.sqrt(k.shape[1]))
+        grad_averages = averages(grad_output, W_o)
+        grad_v = values(weights, grad_averages)
+        grad_scores = scores(weights, grad_averages @ v.T) * scale(k.shape[1])
+        grad_q, grad_k = grad_scores @ k, keys(grad_scores, q)
+        grad_x = tokens(grad_q @ W_q.T, grad_k @ W_k.T, grad_v @ W_v.T)
+        grad_W_o = output(weights, v).T @ grad_output
+        return grad_x, x.T @ grad_q, x.T @ grad_k, x.T @ grad_v, grad_W_o
+
+    return answer
+
+
+layer_backward.mistake(
+    "the Jacobian of the softmax is taken as diagonal",
+    "α(1 − α) is only its diagonal. Raising one score lowers all other weights: "
+    "diag(α) − α αᵀ, row by row.",
+)(_layer_with(scores=lambda p, g: p * (1 - p) * g))
+
+layer_backward.mistake(
+    "the Jacobian of the softmax is missing",
+    "Between the weights and the scores stands α (ᾱ − Σ α ᾱ).",
+)(_layer_with(scores=lambda p, g: g))
+
+layer_backward.mistake(
+    "the mean under the weights is not taken away",
+    "α ᾱ is half of it; the other half is −α Σ α ᾱ.",
+)(_layer_with(scores=lambda p, g: p * g))
+
+layer_backward.mistake(
+    "the factor 1/√d_k is missing on the way back",
+    "The scores were divided by √d_k, so what reaches q and k is as well.",
+)(_layer_with(scale=lambda d_k: 1.0))
+
+layer_backward.mistake(
+    "the factor 1/√d_k is applied twice",
+    "Once, where the scores are: both gradients, of q and of k, are made with the same array.",
+)(_layer_with(scale=lambda d_k: 1 / d_k))
+
+layer_backward.mistake(
+    "the gradient of the keys is not transposed",
+    "Key j collects from all queries i: the sum runs over the rows of the scores.",
+)(_layer_with(keys=lambda grad_scores, q: grad_scores @ q))
+
+layer_backward.mistake(
+    "the weights are not transposed for the values",
+    "Value j collects from all queries i: weights.T @ …",
+)(_layer_with(values=lambda weights, grad: weights @ grad))
+
+layer_backward.mistake(
+    "x gets no gradient through the values",
+    "x was used three times: as queries, keys and values.",
+)(_layer_with(tokens=lambda q, k, v: q + k))
+
+layer_backward.mistake(
+    "x gets no gradient through the keys",
+    "x was used three times: as queries, keys and values.",
+)(_layer_with(tokens=lambda q, k, v: q + v))
+
+layer_backward.mistake(
+    "x gets no gradient through the queries",
+    "x was used three times: as queries, keys and values.",
+)(_layer_with(tokens=lambda q, k, v: k + v))
+
+layer_backward.mistake(
+    "x gets a gradient through the values only",
+    "The weights depend on x as well, through queries and keys.",
+)(_layer_with(tokens=lambda q, k, v: v))
+
+layer_backward.mistake(
+    "the gradient of W_o is made with v",
+    "W_o met the averages of v, weights @ v.",
+)(_layer_with(output=lambda weights, v: v))
+
+layer_backward.mistake(
+    "the output projection is left out on the way back",
+    "What reaches the averages is grad_output @ W_o.T.",
+)(_layer_with(averages=lambda grad_output, W_o: grad_output))
+
+layer_backward.mistake(
+    "the softmax runs over the queries",
+    "The weights of one query sum to 1: axis 1 of the scores.",
+)(_layer_with(softmax=lambda scores: _softmax(scores, axis=0)))
+
+layer_backward.mistake(
+    "the exponentials overflow: nothing was subtracted",
+    "Subtract the largest score of each row before the exponential.",
+)(_layer_with(softmax=lambda scores: np.exp(scores) / np.exp(scores).sum(1, keepdims=True)))
