@@ -548,7 +548,7 @@ def test_a_bad_grad_output_is_named():
         (lambda g: reference.stack_backward(X, [W], g), (2, 5, 6)),
         (lambda g: reference.network_backward(x, p, g), (4, 5)),
     ):
-        with pytest.raises(TypeError, match="grad_output has dtype float32; .* float64"):
+        with pytest.raises(TypeError, match=r"grad_output has dtype float32; .* float64"):
             call(np.ones(shape, np.float32))
 
 
