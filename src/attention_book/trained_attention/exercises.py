@@ -767,7 +767,6 @@ def _deep_cases():
         Case("two layers", _deep_inputs(2, 2)),
         Case("three layers", _deep_inputs(3, 3)),
         Case("seven layers", _deep_inputs(4, 7, N=3, d=2)),
-        Case("no layer", _deep_inputs(5, 0)),
         Case("as many tokens as features", _deep_inputs(6, 2, N=5, d=5)),
         Case("units that are nearly flat", _deep_inputs(7, 3, scale=3.0)),
         Case(
@@ -792,8 +791,8 @@ def deep(x, layers, grad_output):
     """Return the output of a deep network and the gradient of sum(output * grad_output).
 
     The network is x ← x + tanh(x W) for each matrix W of layers in turn. Shapes: x and
-    grad_output (N, d), layers (num_layers, d, d), where num_layers may be 0. Return a tuple: the
-    output, (N, d), and the gradient with respect to layers, (num_layers, d, d).
+    grad_output (N, d), layers (num_layers, d, d). Return a tuple: the output, (N, d), and the
+    gradient with respect to layers, (num_layers, d, d).
     """
     inputs = [x]
     for W in layers:
