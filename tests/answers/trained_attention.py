@@ -479,6 +479,22 @@ def scores(change):
     return layer(lambda r: {"dq": (ds := change(r) / r["root"]) @ r["k"], "dk": ds.T @ r["q"]})
 
 
+def softmax_of(change):
+    """The same, where change(scores) goes into the softmax."""
+
+    def answer(x, W_q, W_k, W_v, W_o, g):
+        s = change((x @ W_q) @ (x @ W_k).T / math.sqrt(W_k.shape[1]))
+        a = np.exp(s - s.max(1, keepdims=True))
+        a = a / a.sum(1, keepdims=True)
+        up, v = g @ W_o.T, x @ W_v
+        ds = a * (up @ v.T - (a * (up @ v.T)).sum(1, keepdims=True)) / math.sqrt(W_k.shape[1])
+        dq, dk, dv = ds @ (x @ W_k), ds.T @ (x @ W_q), a.T @ up
+        dx = dq @ W_q.T + dk @ W_k.T + dv @ W_v.T
+        return dx, x.T @ dq, x.T @ dk, x.T @ dv, (a @ v).T @ g
+
+    return answer
+
+
 def after(finish):
     return lambda *arguments: finish(*layer(lambda r: {})(*arguments))
 
@@ -520,6 +536,8 @@ wrong(
     ("no weights in front", scores(lambda r: r["da"] - (r["a"] * r["da"]).sum(1, keepdims=True))),
     ("Jacobian of the other sign", scores(lambda r: -r["ds"] * r["root"])),
     ("a sigmoid's", scores(lambda r: r["a"] * (1 - r["a"]) * (r["da"] - r["da"].mean()))),
+    ("scores clipped at 50", softmax_of(lambda s: np.clip(s, -50, 50))),
+    ("scores clipped at 700", softmax_of(lambda s: np.clip(s, -700, 700))),
     ("x summed over tokens", after(lambda x, *W: (x.sum(0), *W))),
     ("matrices transposed", after(lambda x, *W: (x, *(w.T for w in W)))),
     ("negated", after(lambda *g: tuple(-a for a in g))),

@@ -951,7 +951,7 @@ def _layer_cases():
         Case("five tokens", _layer_inputs(1), atol=1e-12),
         Case("other sizes", _layer_inputs(2, n=3, d_model=2, d_k=5, d_v=7), atol=1e-12),
         Case("a saturated row", _saturated(), rtol=1e-8, atol=1e-10),
-        Case("scores of a thousand", _layer_inputs(4, scale=1000.0), rtol=1e-8, atol=1e-8),
+        Case("scores of ten thousand", _layer_inputs(4, scale=1e4), rtol=1e-8, atol=1e-7),
         Case("one token", _layer_inputs(5, n=1), atol=1e-12),
         Case("all sizes equal", _layer_inputs(6, n=4, d_model=4, d_k=4, d_v=4), atol=1e-12),
         Case("one key feature", _layer_inputs(7, n=4, d_k=1, d_v=2), atol=1e-12),
@@ -1103,3 +1103,8 @@ layer_backward.mistake(
     "the exponentials overflow: nothing was subtracted",
     "Subtract the largest score of each row before the exponential.",
 )(_layer_with(softmax=lambda scores: np.exp(scores) / np.exp(scores).sum(1, keepdims=True)))
+
+layer_backward.mistake(
+    "one maximum was subtracted from all rows",
+    "A row far below it underflows to 0/0. Each query needs its own.",
+)(_layer_with(softmax=lambda s: (e := np.exp(s - s.max())) / e.sum(axis=1, keepdims=True)))

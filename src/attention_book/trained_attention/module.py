@@ -6,7 +6,6 @@ import operator
 import torch
 
 from attention_book.scaled_dot_product.module import attention
-from attention_book.shapes import check_mask
 
 
 def self_attention(x, parameters, *, mask=None, return_weights=False):
@@ -32,7 +31,7 @@ def self_attention(x, parameters, *, mask=None, return_weights=False):
         A. Vaswani et al., "Attention Is All You Need", 2017, section 3.2.2 with h = 1.
         Departures: an empty row gives zeros; the sizes d_k and d_v are free.
     """
-    _check(x, parameters, mask)
+    _check(x, parameters)
     q, k, v = (x @ parameters[name] for name in ("W_q", "W_k", "W_v"))
     if not return_weights:
         return attention(q, k, v, mask=mask) @ parameters["W_o"]
@@ -108,7 +107,7 @@ def _check_size(value, name, *, least):
         raise ValueError(f"{name} is {value}; it must be at least {least}")
 
 
-def _check(x, parameters, mask):
+def _check(x, parameters):
     if not isinstance(x, torch.Tensor) or not x.is_floating_point():
         found = getattr(x, "dtype", type(x).__name__)
         raise TypeError(f"x is of {found}; it needs a floating-point tensor")
@@ -126,5 +125,3 @@ def _check(x, parameters, mask):
             raise ValueError(
                 f"{name} has shape {tuple(parameters[name].shape)}; it needs {shape} here"
             )
-    if mask is not None:
-        check_mask(mask, (*x.shape[:-1], x.shape[-2]))

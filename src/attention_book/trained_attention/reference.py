@@ -6,7 +6,6 @@ import operator
 import numpy as np
 
 from attention_book.scaled_dot_product import reference as scaled_dot_product
-from attention_book.shapes import check_mask
 
 
 def network(x, parameters):
@@ -90,7 +89,7 @@ def self_attention(x, parameters, *, mask=None, return_weights=False):
         Departures: an empty row gives zeros, and float16 is computed in float32.
     """
     x = np.asarray(x)
-    _check_layer(x, parameters, mask)
+    _check_layer(x, parameters)
     wide, W = _widened(x, parameters)
     averaged, weights = scaled_dot_product.attention(
         wide @ W["W_q"], wide @ W["W_k"], wide @ W["W_v"], mask=mask, return_weights=True
@@ -120,7 +119,7 @@ def self_attention_backward(x, parameters, grad_output, *, mask=None):
         the average; the matrices by the chain rule.
     """
     x, grad_output = np.asarray(x), np.asarray(grad_output)
-    _check_layer(x, parameters, mask)
+    _check_layer(x, parameters)
     _check_grad_output(grad_output, x)
     wide, W = _widened(x, parameters)
     grad = grad_output.astype(wide.dtype)
@@ -322,7 +321,7 @@ def _check_network(x, parameters):
     _check_shape(parameters, "b_2", d_out)
 
 
-def _check_layer(x, parameters, mask):
+def _check_layer(x, parameters):
     _check_x(x, dimensions="(..., n, d_model)")
     _check_names(parameters, ("W_q", "W_k", "W_v", "W_o"), x)
     d_model, d_k, d_v = x.shape[-1:], parameters["W_q"].shape[-1:], parameters["W_v"].shape[-1:]
@@ -330,8 +329,6 @@ def _check_layer(x, parameters, mask):
     _check_shape(parameters, "W_k", (*d_model, *d_k))
     _check_shape(parameters, "W_v", (*d_model, *d_v))
     _check_shape(parameters, "W_o", (*d_v, *d_model))
-    if mask is not None:
-        check_mask(mask, (*x.shape[:-1], x.shape[-2]))
 
 
 def _check_names(parameters, names, x):
