@@ -946,12 +946,20 @@ def _saturated():
     return (x * np.array([[100.0], [1], [1], [1], [1]]), *others)
 
 
+def _unlike():
+    """Scores from -461 to 650: no exponential overflows, and the rows are 900 apart."""
+    _, _, _, W_v, W_o, grad_output = _layer_inputs(9, n=4, d_model=2, d_k=1)
+    x = np.array([[1.0, 1.0], [-0.9, 1.0], [0.4, 1.0], [-0.2, 1.0]])
+    return x, np.array([[450.0], [50.0]]), np.array([[0.3], [1.0]]), W_v, W_o, grad_output
+
+
 def _layer_cases():
     return [
         Case("five tokens", _layer_inputs(1), atol=1e-12),
         Case("other sizes", _layer_inputs(2, n=3, d_model=2, d_k=5, d_v=7), atol=1e-12),
         Case("a saturated row", _saturated(), rtol=1e-8, atol=1e-10),
         Case("scores of ten thousand", _layer_inputs(4, scale=1e4), rtol=1e-8, atol=1e-7),
+        Case("rows of very unlike scores", _unlike(), rtol=1e-8, atol=1e-9),
         Case("one token", _layer_inputs(5, n=1), atol=1e-12),
         Case("all sizes equal", _layer_inputs(6, n=4, d_model=4, d_k=4, d_v=4), atol=1e-12),
         Case("one key feature", _layer_inputs(7, n=4, d_k=1, d_v=2), atol=1e-12),
