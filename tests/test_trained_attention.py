@@ -539,6 +539,7 @@ def test_a_bad_grad_output_is_named():
     for call, needed in (
         (lambda g: reference.self_attention_backward(X, W, g), r"\(2, 5, 6\)"),
         (lambda g: reference.stack_backward(X, [W], g), r"\(2, 5, 6\)"),
+        (lambda g: reference.stack_backward(X, [], g), r"\(2, 5, 6\)"),
         (lambda g: reference.network_backward(x, p, g), r"\(4, 5\)"),
     ):
         with pytest.raises(ValueError, match=rf"grad_output has shape \(3, 2\); .* {needed}"):
@@ -546,6 +547,7 @@ def test_a_bad_grad_output_is_named():
     for call, shape in (
         (lambda g: reference.self_attention_backward(X, W, g), (2, 5, 6)),
         (lambda g: reference.stack_backward(X, [W], g), (2, 5, 6)),
+        (lambda g: reference.stack_backward(X, [], g), (2, 5, 6)),
         (lambda g: reference.network_backward(x, p, g), (4, 5)),
     ):
         with pytest.raises(TypeError, match=r"grad_output has dtype float32; .* float64"):
