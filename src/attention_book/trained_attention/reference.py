@@ -127,7 +127,8 @@ def self_attention_backward(x, parameters, grad_output, *, mask=None):
     q, k, v = wide @ W["W_q"], wide @ W["W_k"], wide @ W["W_v"]
     averaged = scaled_dot_product.attention(q, k, v, mask=mask)
     grad_averaged = grad @ W["W_o"].T
-    grad_q, grad_k, grad_v = scaled_dot_product.backward(q, k, v, grad_averaged, mask=mask)
+    inner = scaled_dot_product.backward(q, k, v, grad_averaged, mask=mask)
+    grad_q, grad_k, grad_v = inner
 
     grad_x = grad_q @ W["W_q"].T + grad_k @ W["W_k"].T + grad_v @ W["W_v"].T
     gradients = {
@@ -136,7 +137,8 @@ def self_attention_backward(x, parameters, grad_output, *, mask=None):
         "W_v": _over_tokens(wide, grad_v),
         "W_o": _over_tokens(averaged, grad),
     }
-    return grad_x.astype(x.dtype), {name: g.astype(x.dtype) for name, g in gradients.items()}
+    gradients = {name: g.astype(x.dtype) for name, g in gradients.items()}
+    return grad_x.astype(x.dtype), gradients
 
 
 def stack(x, layers, *, mask=None):
@@ -179,9 +181,9 @@ def stack_backward(x, layers, grad_output, *, mask=None):
     inputs, grad = _inputs(x, layers, mask), np.asarray(grad_output)
     _check_grad_output(grad, inputs[0])
     gradients = []
-    for number in reversed(range(len(layers))):
-        through, of_layer = self_attention_backward(inputs[number], layers[number], grad, mask=mask)
-        grad = grad + through
+    for x, layer in zip(inputs[-2::-1], layers[::-1], strict=True):
+        grad_x, of_layer = self_attention_backward(x, layer, grad, mask=mask)
+        grad = grad + grad_x
         gradients.insert(0, of_layer)
     return grad.copy(), gradients
 
