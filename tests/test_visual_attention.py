@@ -469,6 +469,13 @@ def test_the_edges_of_the_dice(function):
 
 
 @both("glimpse")
+def test_the_noise_is_computed_in_double_precision(function):
+    scores, uniforms = draws(5000)
+    half = uniforms.astype(np.float16).clip(0, 0.9995)
+    close(function(scores, half), function(scores, half.astype(np.float64)), 0)
+
+
+@both("glimpse")
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_glimpse_keeps_the_dtype_and_its_arguments(function, dtype):
     scores, uniforms = draws(9, dtype=dtype)
@@ -587,6 +594,10 @@ def test_gradients_keep_the_dtype_and_stay_finite(dtype):
         found = reference.score_function_gradient(size * scores, chosen, reward, baseline=3)
         assert found.dtype == dtype
         assert np.isfinite(found).all()
+    far = dtype(60000)  # the difference to its negative is beyond float16
+    found = reference.score_function_gradient(0 * scores, 0 * chosen, far * reward, baseline=-far)
+    assert (found < -1e4).all()
+    assert np.isfinite(found).all()
     wide = scores.astype(computing)
     close(
         reference.score_function_gradient(scores, chosen, reward, baseline=3),

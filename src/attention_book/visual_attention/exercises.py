@@ -157,6 +157,7 @@ def _unpatchify_cases():
         Case("one patch larger than the image", _patches_of(3, 4, 5, seed=4)),
         Case("patches of one pixel", _patches_of(3, 4, 1, seed=5)),
         Case("a square image", _patches_of(6, 6, 3, seed=6)),
+        Case("one row of pixels", _patches_of(1, 5, 2, lead=(1,), seed=8)),
         Case("whole numbers", (np.arange(24).reshape(6, 4), 2, 4, 5)),
         Case("single precision", _patches_of(5, 3, 2, dtype=np.float32, seed=7)),
     ]
@@ -319,6 +320,7 @@ def _pool_patches_cases():
         Case("scores in the hundreds", (rng.normal(size=(5, 4)), 2, _sharp)),
         Case("negative pixels", (-3.0 - nine, 2, _equal)),
         Case("the other way up", (nine.T[::-1].copy(), 2, _brightness)),
+        Case("some pixels are 0", (np.arange(12.0).reshape(3, 4) % 3, 2, _darkness)),
     ]
 
 
@@ -436,6 +438,15 @@ def _(image, size, score):
 
 
 @pool_patches.mistake(
+    "pixels of value 0 are taken for what lies beyond the edge",
+    "A black pixel is a pixel. The mask must come from the place, not from the value.",
+)
+def _(image, size, score):
+    kept = [block[block != 0] for block in _blocks(image, size)]
+    return np.array([_weighted(block, score(block)) if block.size else 0.0 for block in kept])
+
+
+@pool_patches.mistake(
     "the remainder is cropped away",
     "Every pixel is in one block; those at the edge are smaller.",
 )
@@ -501,7 +512,7 @@ def _map_inputs(seed, H=3, W=4, scale=1.0, shift=0.0, dtype=np.float64):
 def _attend_image_cases():
     nine = np.arange(1.0, 10.0).reshape(3, 3)
     return [
-        Case("three rows of four pixels", _map_inputs(30)),
+        Case("three rows of four pixels", _map_inputs(30), rtol=1e-10),
         Case("nine pixels, equal scores", (nine, np.zeros((9, 9)))),
         Case("nine pixels", (nine, _map_inputs(31, 3, 3)[1])),
         Case("more rows than columns", _map_inputs(32, 5, 2)),
@@ -822,7 +833,7 @@ def _dice(seed, B=40, S=6, scale=1.0):
 
 def _gumbel_cases():
     _, uniforms = _dice(51, 30, 4)
-    lucky = np.array([[0.0, 20.0, 3.0], [0.0, -3.0, -9.0], [20.0, 1.0, 0.0]])
+    lucky = np.array([[0.0, 25.0, 3.0], [0.0, -3.2, -9.0], [20.0, 1.0, 0.0]])
     dice = np.array([[1 - 1e-12, 0.5, 0.5], [1e-12, math.exp(-1), 0.5], [0.5, 0.5, 1 - 1e-11]])
     return [
         Case("forty draws from six positions", _dice(50)),
@@ -833,6 +844,7 @@ def _gumbel_cases():
         Case("all scores 2000 lower", (_dice(57)[0] - 2000.0, _dice(57)[1])),
         Case("rare dice", (lucky, dice)),
         Case("two positions", _dice(55, B=50, S=2)),
+        Case("five thousand draws", _dice(58, B=5000, S=7)),
         Case("one position", _dice(56, B=3, S=1)),
     ]
 

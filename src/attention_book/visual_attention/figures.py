@@ -19,7 +19,7 @@ def gallery(images, labels, *, title, columns=2):
     """
     rows = -(-len(images) // columns)
     height, width = np.shape(images[0])[:2]
-    size = 6.2, rows * (6.2 / columns * height / width + 0.3) + 0.4
+    size = 5.0, rows * (5.0 / columns * height / width + 0.3) + 0.4
     figure = BookFigure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -31,7 +31,7 @@ def gallery(images, labels, *, title, columns=2):
         ax.set_facecolor("none")
         ax.spines[:].set_color(GRID)
         ax.set_title(label, color=INK, fontsize=11)
-    figure.suptitle(textwrap.fill(title, 66), color=INK, fontsize=11)
+    figure.suptitle(textwrap.fill(title, 54), color=INK, fontsize=11)
     return figure
 
 
@@ -58,7 +58,7 @@ def heat(
             ax.add_patch(
                 Rectangle(
                     (x - stride / 2, y - stride / 2), stride, stride, edgecolor=ORANGE,
-                    facecolor=to_rgba(PAPER, 0.6), linewidth=3 if asks else 1, zorder=3 + asks,
+                    facecolor=to_rgba(PAPER, 0.75), linewidth=3 if asks else 1, zorder=3 + asks,
                 )
             )  # fmt: skip
             ax.text(
