@@ -462,6 +462,9 @@ def test_the_edges_of_the_dice(function):
         found = function(scores, np.array(uniforms))
         close(found, np.eye(3)[chosen])
     close(function(scores, np.zeros(3), mask=np.array([True, False, False])), np.eye(3)[0])
+    rare = np.array([1e-12, math.exp(-1)])  # noise −3.32 and 0
+    close(function(np.array([0.0, -3.2]), rare), np.eye(2)[1])
+    close(function(np.array([0.0, -3.4]), rare), np.eye(2)[0])
     single = function(
         scores, np.array([np.nextafter(np.float32(1), np.float32(0)), 0.5, 0.5], np.float32)
     )
