@@ -1,0 +1,182 @@
+"""The page of questions: the articles' are all there, and every answer is short and leads on."""
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+import pytest
+from myst_parser.mdit_to_docutils.base import default_slugify
+
+CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
+PAGE = CHAPTERS / "faq.ipynb"
+# The questions in the appendices of the articles: how many each has.
+IN_ARTICLES = {"000": 8, "001": 4, "002": 3, "003": 4, "004": 3}
+# Chapters that may still be missing. A link to one is held to its headings once it is there.
+COMING = {"part1/visual_attention.ipynb", "part1/trained_attention.ipynb"}
+
+ARTICLE = re.compile(r"article (\d{3}), section \d(?:\.(\d)(?!\d)|, question (\d)(?!\d))")
+THREAD = re.compile(r"\[([^\]]+)\]\(https://github\.com/([\w.-]+/[\w.-]+)/(?:issues|pull)/(\d+)\)")
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)(?:#([^)]+))?\)")
+
+
+class Entry(NamedTuple):
+    question: str
+    source: str  # the line under the heading: where it was asked, or the bug was seen
+    answer: str
+
+
+def text_of(path):
+    if path.suffix == ".md":
+        return path.read_text(encoding="utf-8")
+    cells = nbformat.read(path, as_version=4).cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def entries(text):
+    """Return the questions of a page; anything between a heading and its source is an error."""
+    found = []
+    for part in re.split(r"^### ", text, flags=re.M)[1:]:
+        part = re.split(r"^## ", part, flags=re.M)[0]
+        match = re.fullmatch(r"(.+)\n\n\*((?:Asked|Seen) in .+)\*\n\n(.+)\s*", part, re.S)
+        assert match, f"no question, source and answer: {part}"
+        assert "\n" not in match[1] + match[2], f"no source under the heading: {part}"
+        found.append(Entry(*match.groups()))
+    return found
+
+
+def article_numbers(entry):
+    """Return (article, question) for each article whose question this is."""
+    return [(article, int(a or b)) for article, a, b in ARTICLE.findall(entry.source)]
+
+
+def threads(entry):
+    """Return (label, repository, number) for each thread under the heading."""
+    return THREAD.findall(entry.source)
+
+
+def sentences(answer):
+    """Count sentences, after formulas, code and the targets of links are gone."""
+    text = re.sub(r"\{cite:\w\}`[^`]+`", "name", answer)
+    text = re.sub(r"`[^`]+`|\$[^$]+\$", "name", text)
+    text = re.sub(r"\]\([^)]+\)", "]", text)
+    return len(re.findall(r"[.!?][\"”)*\]]*(?=\s|$)", text))
+
+
+def anchors(path):
+    """Return the anchors of a page: those of its headings, and those that it sets itself."""
+    text = text_of(path)
+    headings = re.findall(
+        r"^#{1,3} (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M
+    )
+    return {default_slugify(h) for h in headings} | set(re.findall(r"^\(([\w-]+)\)=$", text, re.M))
+
+
+def without_a_place(entry, folder=CHAPTERS):
+    """Return the links of an answer that lead nowhere."""
+    lost = []
+    for page, anchor in LINK.findall(entry.answer):
+        if page in COMING and not (folder / page).exists():
+            continue
+        if not (folder / page).is_file() or (anchor and anchor not in anchors(folder / page)):
+            lost.append(f"{page}#{anchor}")
+    return lost
+
+
+ENTRIES = entries(text_of(PAGE))
+
+
+def test_every_question_of_the_articles_is_there_once():
+    asked = Counter(number for entry in ENTRIES for number in article_numbers(entry))
+    wanted = [(article, n + 1) for article, count in IN_ARTICLES.items() for n in range(count)]
+    assert len(wanted) == 22
+    assert asked == Counter(wanted)
+
+
+def test_there_are_more_questions_from_threads_than_from_articles():
+    assert sum(bool(threads(entry)) for entry in ENTRIES if not article_numbers(entry)) >= 25
+
+
+def test_no_question_stands_there_twice():
+    for kind in (lambda e: e.question.casefold(), lambda e: default_slugify(e.question)):
+        assert not [name for name, count in Counter(map(kind, ENTRIES)).items() if count > 1]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: default_slugify(entry.question))
+class TestEntry:
+    def test_it_is_a_question(self, entry):
+        assert entry.question.endswith("?")
+
+    def test_somebody_asked_it(self, entry):
+        assert article_numbers(entry) or threads(entry)
+
+    def test_each_thread_is_named_by_its_repository_and_number_once(self, entry):
+        names = [label for label, _, _ in threads(entry)]
+        assert names == [f"{repo.split('/')[1]} #{n}" for _, repo, n in threads(entry)]
+        assert len(set(names)) == len(names) == entry.source.count("https://")
+
+    def test_the_answer_has_two_to_six_sentences(self, entry):
+        assert 2 <= sentences(entry.answer) <= 6
+
+    def test_the_answer_leads_into_the_book(self, entry):
+        assert LINK.search(entry.answer)
+
+    def test_its_links_lead_to_headings(self, entry):
+        assert not without_a_place(entry)
+
+
+GOOD = """\
+### Why?
+
+*Asked in article 000, section 6, question 2; article 004, section 6.3.*
+
+Because of $a. b$. See [here](part1/scaled_dot_product.ipynb#no-order).
+
+## Other
+
+### What?
+
+*Seen in [pytorch #1](https://github.com/pytorch/pytorch/issues/1).*
+
+One. Two `a. b` {cite:p}`a. b`! "Three." Four? Five
+"""
+
+
+def test_an_entry_is_read_as_it_stands():
+    first, second = entries(GOOD)
+    assert article_numbers(first) == [("000", 2), ("004", 3)]
+    assert article_numbers(second) == threads(first) == []
+    assert threads(second) == [("pytorch #1", "pytorch/pytorch", "1")]
+    assert (sentences(first.answer), sentences(second.answer)) == (2, 4)
+    assert not without_a_place(first)
+
+
+def test_an_anchor_is_a_heading_or_set_on_the_page():
+    kernel = anchors(CHAPTERS / "part1/kernel_attention.ipynb")
+    assert {"a-dot-product-in-disguise", "kernel-as-dot-product", "what-it-costs"} <= kernel
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("#no-order", "#no-such-heading"),
+        ("scaled_dot_product.ipynb", "no_such_page.ipynb"),
+    ],
+)
+def test_a_lost_link_is_seen(old, new):
+    assert without_a_place(entries(GOOD.replace(old, new))[0])
+
+
+def test_a_missing_chapter_is_excused_and_a_present_one_is_not(tmp_path):
+    page = min(COMING)
+    entry = Entry("Why?", "", f"[here]({page}#gone)")
+    assert not without_a_place(entry, tmp_path)
+    (tmp_path / page).parent.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(), tmp_path / page)
+    assert without_a_place(entry, tmp_path)
+
+
+def test_a_question_without_its_source_is_an_error():
+    with pytest.raises(AssertionError, match="no question, source and answer"):
+        entries(GOOD.replace("*Asked in", "*Heard in"))
