@@ -65,12 +65,9 @@ def sentences(answer):
 
 
 def anchors(path):
-    """Return the anchors of a page: those of its headings, and those that it sets itself."""
-    text = text_of(path)
-    headings = re.findall(
-        r"^#{1,3} (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S), re.M
-    )
-    return {default_slugify(h) for h in headings} | set(re.findall(r"^\(([\w-]+)\)=$", text, re.M))
+    """Return what a link from another page may lead to: the slugs of the headings."""
+    text = re.sub(r"^```.*?^```", "", text_of(path), flags=re.M | re.S)
+    return {default_slugify(heading) for heading in re.findall(r"^#{1,3} (.+)$", text, re.M)}
 
 
 def without_a_place(entry, folder=CHAPTERS):
@@ -152,9 +149,10 @@ def test_an_entry_is_read_as_it_stands():
     assert not without_a_place(first)
 
 
-def test_an_anchor_is_a_heading_or_set_on_the_page():
+def test_an_anchor_is_a_heading_and_no_other_label():
     kernel = anchors(CHAPTERS / "part1/kernel_attention.ipynb")
-    assert {"a-dot-product-in-disguise", "kernel-as-dot-product", "what-it-costs"} <= kernel
+    assert {"a-dot-product-in-disguise", "what-it-costs"} <= kernel
+    assert "kernel-as-dot-product" not in kernel
 
 
 @pytest.mark.parametrize(
