@@ -11,12 +11,12 @@ from myst_parser.mdit_to_docutils.base import default_slugify
 
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 PAGE = CHAPTERS / "faq.ipynb"
-# The questions in the appendices of the articles: how many each has.
-IN_ARTICLES = {"000": 8, "001": 4, "002": 3, "003": 4, "004": 3}
+# The appendices of the articles: in which section they stand, and how many questions they ask.
+IN_ARTICLES = {"000": (6, 8), "001": (6, 4), "002": (8, 3), "003": (6, 4), "004": (6, 3)}
 # Chapters that may still be missing. A link to one is held to its headings once it is there.
 COMING = {"part1/visual_attention.ipynb", "part1/trained_attention.ipynb"}
 
-ARTICLE = re.compile(r"article (\d{3}), section \d(?:\.(\d)(?!\d)|, question (\d)(?!\d))")
+ARTICLE = re.compile(r"article (\d{3}), section (\d)(?:\.(\d)(?!\d)|, question (\d)(?!\d))")
 THREAD = re.compile(r"\[([^\]]+)\]\(https://github\.com/([\w.-]+/[\w.-]+)/(?:issues|pull)/(\d+)\)")
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)(?:#([^)]+))?\)")
 
@@ -47,8 +47,9 @@ def entries(text):
 
 
 def article_numbers(entry):
-    """Return (article, question) for each article whose question this is."""
-    return [(article, int(a or b)) for article, a, b in ARTICLE.findall(entry.source)]
+    """Return (article, section, question) for each article whose question this is."""
+    found = ARTICLE.findall(entry.source)
+    return [(article, int(section), int(a or b)) for article, section, a, b in found]
 
 
 def threads(entry):
@@ -86,7 +87,11 @@ ENTRIES = entries(text_of(PAGE))
 
 def test_every_question_of_the_articles_is_there_once():
     asked = Counter(number for entry in ENTRIES for number in article_numbers(entry))
-    wanted = [(article, n + 1) for article, count in IN_ARTICLES.items() for n in range(count)]
+    wanted = [
+        (article, section, number)
+        for article, (section, count) in IN_ARTICLES.items()
+        for number in range(1, count + 1)
+    ]
     assert len(wanted) == 22
     assert asked == Counter(wanted)
 
@@ -142,7 +147,7 @@ One. Two `a. b` {cite:p}`a. b`! "Three." Four? Five
 
 def test_an_entry_is_read_as_it_stands():
     first, second = entries(GOOD)
-    assert article_numbers(first) == [("000", 2), ("004", 3)]
+    assert article_numbers(first) == [("000", 6, 2), ("004", 6, 3)]
     assert article_numbers(second) == threads(first) == []
     assert threads(second) == [("pytorch #1", "pytorch/pytorch", "1")]
     assert (sentences(first.answer), sentences(second.answer)) == (2, 4)
