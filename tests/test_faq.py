@@ -110,6 +110,9 @@ class TestEntry:
     def test_it_is_a_question(self, entry):
         assert entry.question.endswith("?")
 
+    def test_no_backslash_was_swallowed(self, entry):
+        assert not re.search(r"[\x00-\x09\x0b-\x1f]", "".join(entry))
+
     def test_somebody_asked_it(self, entry):
         assert article_numbers(entry) or threads(entry)
 
