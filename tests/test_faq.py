@@ -13,8 +13,6 @@ CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 PAGE = CHAPTERS / "faq.ipynb"
 # The appendices of the articles: in which section they stand, and how many questions they ask.
 IN_ARTICLES = {"000": (6, 8), "001": (6, 4), "002": (8, 3), "003": (6, 4), "004": (6, 3)}
-# Chapters that may still be missing. A link to one is held to its headings once it is there.
-COMING = {"part1/visual_attention.ipynb", "part1/trained_attention.ipynb"}
 
 ARTICLE = re.compile(r"article (\d{3}), section (\d)(?:\.(\d)(?!\d)|, question (\d)(?!\d))")
 THREAD = re.compile(r"\[([^\]]+)\]\(https://github\.com/([\w.-]+/[\w.-]+)/(?:issues|pull)/(\d+)\)")
@@ -75,8 +73,6 @@ def without_a_place(entry, folder=CHAPTERS):
     """Return the links of an answer that lead nowhere."""
     lost = []
     for page, anchor in LINK.findall(entry.answer):
-        if page in COMING and not (folder / page).exists():
-            continue
         if not (folder / page).is_file() or (anchor and anchor not in anchors(folder / page)):
             lost.append(f"{page}#{anchor}")
     return lost
@@ -172,15 +168,6 @@ def test_an_anchor_is_a_heading_and_no_other_label():
 )
 def test_a_lost_link_is_seen(old, new):
     assert without_a_place(entries(GOOD.replace(old, new))[0])
-
-
-def test_a_missing_chapter_is_excused_and_a_present_one_is_not(tmp_path):
-    page = min(COMING)
-    entry = Entry("Why?", "", f"[here]({page}#gone)")
-    assert not without_a_place(entry, tmp_path)
-    (tmp_path / page).parent.mkdir()
-    nbformat.write(nbformat.v4.new_notebook(), tmp_path / page)
-    assert without_a_place(entry, tmp_path)
 
 
 def test_a_question_without_its_source_is_an_error():
