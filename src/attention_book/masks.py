@@ -8,10 +8,10 @@ array([[1, 1, 1, 0],
        [1, 1, 1, 1]])
 """
 
-import operator
-
 import numpy as np
 import torch
+
+from attention_book.shapes import check_count
 
 
 def causal(L, S=None):
@@ -40,7 +40,7 @@ def window(L, S=None, *, size):
         TypeError: L, S or size is not an integer.
         ValueError: L or S is negative, or size is below 1.
     """
-    size = _count(size, "size", least=1)
+    size = check_count(size, "size", least=1)
     offsets = _offsets(L, S)
     return (offsets >= 0) & (offsets < size)
 
@@ -59,7 +59,7 @@ def prefix(L, S=None, *, size):
         C. Raffel et al., "Exploring the Limits of Transfer Learning with a Unified
         Text-to-Text Transformer", 2020, section 3.2.1 (causal with prefix).
     """
-    size = _count(size, "size")
+    size = check_count(size, "size")
     offsets = _offsets(L, S)
     return (offsets >= 0) | (np.arange(offsets.shape[1]) < size)
 
@@ -76,7 +76,7 @@ def padding(lengths, S):
         TypeError: ``lengths`` or S is not of integers.
         ValueError: a length is negative or above S.
     """
-    S = _count(S, "S")
+    S = check_count(S, "S")
     lengths = np.asarray(lengths)
     if not np.issubdtype(lengths.dtype, np.integer):
         raise TypeError(f"lengths has dtype {lengths.dtype}; it needs integers")
@@ -128,16 +128,6 @@ def as_tensor(mask, device=None):
 
 def _offsets(L, S):
     """Return how far each key lies behind each query, (L, S), aligned at the end."""
-    L = _count(L, "L")
-    S = L if S is None else _count(S, "S")
+    L = check_count(L, "L")
+    S = L if S is None else check_count(S, "S")
     return (np.arange(L)[:, None] + S - L) - np.arange(S)
-
-
-def _count(value, name, least=0):
-    try:
-        value = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} is {value!r}; it needs an integer") from None
-    if value < least:
-        raise ValueError(f"{name} is {value}; it must be at least {least}")
-    return value

@@ -1,5 +1,7 @@
 """What attention needs of its inputs, said once, for NumPy arrays and PyTorch tensors alike."""
 
+import operator
+
 from numpy import broadcast_shapes
 
 
@@ -54,7 +56,7 @@ def check_qkv(q, k, v, mask, *, kind):
 
 
 def check_mask(mask, shape):
-    """Raise unless ``mask`` is boolean and broadcasts to ``shape`` = (..., L, S).
+    """Raise unless ``mask`` is boolean and broadcasts to ``shape``.
 
     Raises:
         TypeError: ``mask`` is not a boolean array or tensor.
@@ -69,6 +71,22 @@ def check_mask(mask, shape):
     except ValueError:
         fits = False
     if not fits:
-        raise ValueError(
-            f"mask has shape {tuple(mask.shape)}; it must broadcast to (..., L, S) = {tuple(shape)}"
-        )
+        raise ValueError(f"mask has shape {tuple(mask.shape)}; it must broadcast to {tuple(shape)}")
+
+
+def check_count(value, name, least=0):
+    """Return ``value`` as a Python integer; raise an error that names it unless it can be one.
+
+    Raises:
+        TypeError: ``value`` is not an integer; True and False are none here.
+        ValueError: ``value`` is below ``least``.
+    """
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = None
+    if count is None or isinstance(value, bool):
+        raise TypeError(f"{name} is {value!r}; it needs an integer")
+    if count < least:
+        raise ValueError(f"{name} is {count}; it must be at least {least}")
+    return count
