@@ -2,6 +2,7 @@
 
 import functools
 import html
+import itertools
 import json
 import math
 import re
@@ -12,7 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from attention_book.exercise import Case, function_exercise, progress, question, reset_progress
+from attention_book.exercise import (
+    Case,
+    function_exercise,
+    letters,
+    progress,
+    question,
+    reset_progress,
+)
 from attention_book.exercise.catalogue import all_exercises
 
 
@@ -336,12 +344,45 @@ def test_a_stub_is_neutral(exercise, stub):
 
 @pytest.mark.parametrize(
     "answer",
-    [(3, ...), (..., ...), [None, 0.5], (3, None), [[..., 1], [2, 3]], (3, [[...]])],
+    [
+        (3, ...),
+        (..., ...),
+        [None, 0.5],
+        (3, None),
+        [[..., 1], [2, 3]],
+        [[..., ...], [..., ...], [..., ...]],
+        (3, [[...]]),
+    ],
     ids=str,
 )
 def test_a_half_written_value_is_neutral(answer):
     assert pair.check(answer).status == "unwritten"
     assert "still open" in str(pair.check(answer))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (n for n in (3, 0.5)),
+        itertools.count(),
+        map(float, itertools.repeat("3")),
+        (itertools.cycle([3]), 0.5),
+        [[3, zip([1], [2], strict=True)], 0.5],
+        np.array([itertools.count(), 0.5]),
+        {"a": iter([3, 0.5])},
+        {itertools.count()},
+    ],
+    ids=lambda answer: type(answer).__name__,
+)
+def test_an_iterator_is_not_started(answer):
+    for exercise in QUESTIONS:
+        verdict = exercise.check(answer)
+        assert verdict.status == "wrong"
+        assert verdict.headline == f"{exercise.name}: the answer is a value, not an iterator"
+
+
+def test_an_iterator_beside_a_part_that_is_open_is_neutral():
+    assert pair.check(itertools.count(), ...).status == "unwritten"
 
 
 def test_a_function_without_return_is_asked_for_one():
@@ -601,6 +642,37 @@ def test_what_is_said_of_wrong_values_in_a_tuple(answer, said):
     verdict = neighbours.check(answer)
     assert verdict.status == "wrong"
     assert said in str(verdict)
+
+
+def in_lists(numbers):
+    @question(title="Lists", difficulty="easy", minutes=1, hints=["One.", "Two."], rtol=1e-6)
+    @in_a_package
+    def lists():
+        """Answer with lists."""
+        return numbers
+
+    return lists
+
+
+def test_lists_are_compared_as_tuples_are():
+    exercise = in_lists([[1.2, -0.9], [0.3]])
+    assert exercise.check([[1.2 + 1e-15, -0.9], [0.1 + 0.2]])
+    assert exercise.check((torch.tensor([1.2, -0.9]), np.array([0.3])))
+    assert exercise.check((1.2, -0.9), [0.3])
+    for wrong in ([[1.2, -0.9]], [[1.2, -0.9], 0.3], [[1.2, -0.9], [0.3001]], [1.2, -0.9, 0.3]):
+        assert exercise.check(wrong).status == "wrong"
+
+    numbers = matrix_exercise([1.5, np.ones(2)])
+    assert numbers.check(lambda: (1.5 + 1e-15, np.ones(2)))
+    assert "needs a list of 2" in str(numbers.check(lambda: [1.5]))
+    assert "In value 1 of the list: " in str(numbers.check(lambda: [1.5, np.zeros(2)]))
+
+
+def test_letters_may_be_written_in_several_ways():
+    for written in ("cebda", "C, E, B, D, A", list("cebda"), ["ce", " b", "(d)", "a."]):
+        assert letters(written) == "cebda"
+    assert letters([["c", "e"], ["b"]]) == "ceb"
+    assert letters(12) == "12"
 
 
 def test_what_is_said_of_a_wrong_truth_value_or_text():

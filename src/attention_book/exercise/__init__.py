@@ -6,7 +6,15 @@ make are small wrong programs registered beside it.
 """
 
 from .catalogue import progress
-from .engine import Case, function_exercise, question, random_inputs
+from .engine import Case, function_exercise, letters, question, random_inputs
 from .store import reset_progress
 
-__all__ = ["Case", "function_exercise", "progress", "question", "random_inputs", "reset_progress"]
+__all__ = [
+    "Case",
+    "function_exercise",
+    "letters",
+    "progress",
+    "question",
+    "random_inputs",
+    "reset_progress",
+]

@@ -63,6 +63,15 @@ def function_exercise(*, title, difficulty, minutes, cases, hints):
     return lambda solution: FunctionExercise(solution, title, difficulty, minutes, hints, cases)
 
 
+def letters(answer):
+    """Return the letters and digits of an answer in lower case, however it was written.
+
+    "cebda", "C, E, B, D, A" and ["c", "e", "b", "d", "a"] are one answer.
+    """
+    text = "".join(map(str, answer)) if isinstance(answer, list) else str(answer)
+    return "".join(letter for letter in text.lower() if letter.isalnum())
+
+
 def question(*, title, difficulty, minutes, hints, accepts=None, rtol=1e-9):
     """Make the decorated function an exercise answered with a value, which its body returns.
 
@@ -261,15 +270,16 @@ class FunctionExercise(Exercise):
 
     def _problem(self, got, want, case):
         """Return what is wrong with a value, None when it equals the right one."""
-        if isinstance(want, tuple):
+        if isinstance(want, (tuple, list)):
+            kind = _kind(want)
             if not isinstance(got, (tuple, list)) or len(got) != len(want):
                 several = isinstance(got, (tuple, list))
                 found = f"{len(got)} values" if several else f"the type {_kind(got)}"
-                return self._reject(case, f"It returned {found}; it needs a tuple of {len(want)}.")
+                return self._reject(case, f"It returned {found}; it needs a {kind} of {len(want)}.")
             for number, pair in enumerate(zip(got, want, strict=True)):
                 problem = self._problem(*pair, case)
                 if problem is not None:
-                    first = f"In value {number} of the tuple: {problem.lines[0]}"
+                    first = f"In value {number} of the {kind}: {problem.lines[0]}"
                     return replace(problem, lines=(first, *problem.lines[1:]))
             return None
         if _is_number(want):
@@ -367,6 +377,12 @@ class Question(Exercise):
             return self._unwritten()
         if _is_open(value):
             return self._unwritten("A part of the answer is still open.")
+        if _has_iterator(value):
+            return Verdict(
+                "wrong",
+                f"{self.name}: the answer is a value, not an iterator",
+                ("Write the values themselves, or list(...) around an iterator that ends.",),
+            )
         if callable(value):
             return Verdict(
                 "wrong",
@@ -394,6 +410,15 @@ def _is_open(value):
     if isinstance(value, list):
         return any(map(_is_open, value))
     return value is ... or value is None
+
+
+def _has_iterator(value):
+    """Return whether a value is an iterator or contains one. It may never end: do not start it."""
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
+    if isinstance(value, (list, set, frozenset)):
+        return any(map(_has_iterator, value))
+    return hasattr(type(value), "__next__")
 
 
 @dataclass(frozen=True)
@@ -468,7 +493,7 @@ def _changed(old, new):
 
 
 def _equal(got, want, rtol, atol=0.0):
-    if isinstance(want, tuple):
+    if isinstance(want, (tuple, list)):
         return (
             isinstance(got, (tuple, list))
             and len(got) == len(want)
