@@ -280,8 +280,10 @@ WRONG_ANSWERS = {
         ("translation second", first("cdbea"), "foveal glimpses came before 2014"),
         ("then glimpses", first("cdeba"), "foveal glimpses came before 2014"),
         ("foveal first", first("ecdba"), "the weighted average is older than the networks"),
-        ("the Transformer third", first("ceabd"), "attention did not begin with the Transformer"),
-        ("the Transformer fourth", first("cebad"), "attention did not begin with the Transformer"),
+        ("the Transformer third", first("ceabd"), "the Transformer is the youngest of the five"),
+        ("the Transformer fourth", first("cebad"), "the Transformer is the youngest of the five"),
+        ("translation last", first("cbaed"), "the Transformer is the youngest of the five"),
+        ("glimpses youngest", first("cbade"), "the Transformer is the youngest of the five"),
         ("recurrent first", first("bceda"), "the weighted average is older than the networks"),
         (
             "the article's date",

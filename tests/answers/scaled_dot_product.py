@@ -340,7 +340,7 @@ def scaled_by(scale):
 
 
 NO_SCALE = "the scale is missing"
-NO_SHIFT = "the exponentials overflow or underflow: nothing was subtracted"
+NO_SHIFT = "the exponentials overflow or underflow: the largest score was not subtracted"
 OTHER_PEAK = "something else than the row's maximum was subtracted"
 ONE_PEAK = "one maximum was subtracted from the whole array"
 

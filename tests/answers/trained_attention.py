@@ -59,12 +59,25 @@ def gradient_of_five_points(f, x):
     return gradient
 
 
+def gradient_in_one_copy(f, x):
+    x, gradient = np.array(x, dtype=np.float64, order="C"), []
+    flat = x.reshape(-1)
+    for i in range(x.size):
+        flat[i] += 1e-5
+        above = f(x)
+        flat[i] -= 2e-5
+        gradient.append((above - f(x)) / 2e-5)
+        flat[i] += 1e-5
+    return np.array(gradient).reshape(x.shape)
+
+
 right(
     "trained_attention.numerical_gradient",
     gradient_flat,
     gradient_by_unit_vectors,
     gradient_put_back,
     gradient_of_five_points,
+    gradient_in_one_copy,
 )
 
 
@@ -92,6 +105,17 @@ def central(h, over=2.0):
 
 def forward(h):
     return each(lambda f, x, i: (f(shifted(x, i, h)) - f(x)) / h)
+
+
+def in_floats_as_they_come(f, x):
+    x = x * 1.0 if x.dtype == int else x
+    return (
+        central(np.float32(1e-5))(f, x)
+        if x.dtype == float
+        else np.array(
+            [(f(shifted(x, i, 1e-5)) - f(shifted(x, i, -1e-5))) / 2e-5 for i in np.ndindex(x.shape)]
+        ).reshape(x.shape)
+    )
 
 
 def mutates(f, x):
@@ -141,6 +165,16 @@ wrong(
     ("a list", lambda f, x: central(1e-5)(f, x).tolist()),
     ("flat", lambda f, x: central(1e-5)(f, x).ravel()),
     ("transposed", lambda f, x: central(1e-5)(f, x).T),
+    (
+        "float32 left as it is",
+        in_floats_as_they_come,
+        "in single precision most digits of the step are lost",
+    ),
+    (
+        "in the memory order of x",
+        lambda f, x: central(1e-5)(f, x).ravel().reshape(x.shape, order="AF"[x.flags.f_contiguous]),
+    ),
+    ("in the type of x", lambda f, x: central(1e-5)(f, x).astype((x * 1.0).dtype)),
     ("mutates", mutates),
     ("drifts", in_place_drift),
     ("keeps whole numbers", lambda f, x: central(1e-5)(f, x).astype(x.dtype)),
@@ -249,6 +283,7 @@ wrong(
     (
         "float64",
         network(lambda x, h, dy, dh, dz, A, B: [g.astype(float) for g in as_if(x, h, dy, dz)]),
+        "single precision became double",
     ),
     ("dict", network(lambda x, h, dy, dh, dz, A, B: dict(enumerate(as_if(x, h, dy, dz))))),
     ("three of four", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, dy, dz)[:3])),
@@ -390,6 +425,12 @@ wrong(
     ("transposed", deep(finish=lambda y, g: (y, np.swapaxes(g, 1, 2).copy()))),
     ("divided by depth", deep(finish=lambda y, g: (y, g / max(1, len(g))))),
     ("float64", deep(finish=lambda y, g: (y.astype(float), g.astype(float)))),
+    (
+        "a float64 buffer",
+        deep(finish=lambda y, g: (y, np.array(g, dtype=float))),
+        "single precision became double",
+    ),
+    ("a float64 output", deep(finish=lambda y, g: (y.astype(float), g))),
     ("linear layers", deep(lambda x, W, g: (x.T @ g, g + g @ W.T), forward=lambda x, W: x + x @ W)),
     ("tanh of the sum", deep(forward=lambda x, W: np.tanh(x + x @ W))),
     ("all but the last layer", lambda x, layers, g: (
@@ -495,6 +536,37 @@ def softmax_of(change):
     return answer
 
 
+OVERFLOW = "the exponentials overflow: the largest score was not subtracted"
+
+
+def softmax_without_shift(change):
+    """The same, where change(scores) goes into the exponential as it is."""
+
+    def answer(x, W_q, W_k, W_v, W_o, g):
+        q, k, v, root = x @ W_q, x @ W_k, x @ W_v, math.sqrt(W_k.shape[1])
+        a = np.exp(change(q @ k.T / root))
+        a = a / a.sum(1, keepdims=True)
+        up = g @ W_o.T
+        ds = a * (up @ v.T - (a * (up @ v.T)).sum(1, keepdims=True)) / root
+        dq, dk, dv = ds @ k, ds.T @ q, a.T @ up
+        dx = dq @ W_q.T + dk @ W_k.T + dv @ W_v.T
+        return dx, x.T @ dq, x.T @ dk, x.T @ dv, (a @ v).T @ g
+
+    return answer
+
+
+def layer_with_a_root_by_numpy(x, W_q, W_k, W_v, W_o, g):
+    q, k, v, root = x @ W_q, x @ W_k, x @ W_v, np.sqrt(W_k.shape[1])
+    s = q @ k.T / root
+    a = np.exp(s - s.max(1, keepdims=True))
+    a = a / a.sum(1, keepdims=True)
+    up = g @ W_o.T
+    ds = a * (up @ v.T - (a * (up @ v.T)).sum(1, keepdims=True)) / root
+    dq, dk, dv = ds @ k, ds.T @ q, a.T @ up
+    dx = dq @ W_q.T + dk @ W_k.T + dv @ W_v.T
+    return dx, x.T @ dq, x.T @ dk, x.T @ dv, (a @ v).T @ g
+
+
 def after(finish):
     return lambda *arguments: finish(*layer(lambda r: {})(*arguments))
 
@@ -545,7 +617,18 @@ wrong(
     ("without x", after(lambda x, *W: W)),
     ("W_k before W_q", after(lambda x, q, k, v, o: (x, k, q, v, o))),
     ("x last", after(lambda x, *W: (*W, x))),
-    ("float64", after(lambda *g: tuple(a.astype(float) for a in g))),
+    (
+        "float64",
+        after(lambda *g: tuple(a.astype(float) for a in g)),
+        "single precision became double",
+    ),
+    ("the root by NumPy", layer_with_a_root_by_numpy, "single precision became double"),
+    (
+        "the mean subtracted",
+        softmax_without_shift(lambda s: s - s.mean(1, keepdims=True)),
+        OVERFLOW,
+    ),
+    ("nothing subtracted", softmax_without_shift(lambda s: s), OVERFLOW),
     ("a dictionary", after(lambda *g: dict(enumerate(g)))),
 )
 
@@ -564,6 +647,9 @@ right(
     HISTORY,
     np.array(HISTORY),
     tuple(float(year) for year in HISTORY),
+    list(map(str, HISTORY)),
+    ["1958", 1980, " 1890 ", 1995.0, np.int64(1953), "1980"],
+    np.array(list(map(str, HISTORY))),
 )
 table(
     "trained_attention.history",
@@ -589,6 +675,12 @@ table(
             [[1958, 1980, 1890, 1995, 1953, 1980]],
             ["Broadbent", "Posner", "James", "Desimone", "Cherry", "Treisman"],
             {1958, 1980},
+            [0] * 6,
+            [math.nan] * 6,
+            [1, 2, 3, 4, 5, 1980],
+            [1890, 1953, 1958, 1980, 1980, 2000],
+            [1958, 1980, 1890, 1995, math.nan, 1980],
+            "1958, 1980, 1890, 1995, 1953",
         ],
     },
 )
@@ -599,11 +691,19 @@ right(
     RULES,
     np.array(RULES),
     [np.array(w) for w in RULES],
+    [[0.5, -1], [1 + 0.1 * 2, -1 + 0.1], [0.5 + 0.2 * 2, -0.8]],
+    [[0.5, -1], [1.2000000000000002, -0.9], [0.9, -0.8]],
+    torch.tensor(RULES),
+    [torch.tensor(w) for w in RULES],
+    np.array(RULES, dtype=np.float32),
     tuple(map(tuple, RULES)),
 )
 table(
     "trained_attention.rules",
     {
+        "the three vectors stand in another order": [
+            [RULES[i] for i in order] for order in itertools.permutations(range(3))
+        ][1:],
         "Hebb does not know the target": [[[0.9, -0.8], [1.4, -0.8], [0.9, -0.8]]],
         "the gradient step climbs": [np.array([[0.5, -1], [1.2, -0.9], [0.1, -1.2]])],
         "Hebb adds": [[[0.5, -1], [0.8, -1.1], [0.1, -1.0]]],
@@ -625,6 +725,9 @@ table(
             3,
             [[0.5], [1.2], [0.9]],
             [[[0.5, -1], [1.2, -0.9], [0.9, -0.8]]],
+            [[0.5, -1], [1.2001, -0.9], [0.9, -0.8]],
+            [[0.5, -1], [1.2, -0.9], [0.9, -0.80001]],
+            [[-1, 0.5], [-0.9, 1.2], [-0.8, 0.9]],
         ],
     },
 )
@@ -673,6 +776,12 @@ right(
     tuple(word.upper() for word in MAPS),
     np.array(MAPS),
     [f" {word} " for word in MAPS],
+    [" ".join(word) for word in MAPS],
+    " ".join(MAPS),
+    "Y, y, y, y; n, y, n, n; y, y, y, y; n, y, n, y; y, y, y, n",
+    list(map(list, MAPS)),
+    np.array(list(map(list, MAPS))),
+    tuple("".join(MAPS)),
 )
 
 
@@ -686,6 +795,7 @@ table(
     {
         "five words of four letters are asked for": [
             "yyyy", 5, ["yyy"] * 5, MAPS[:4], ["jjjj"] * 5, [[True] * 4] * 5, "ynyny",
+            " ".join(MAPS[:4]), [*MAPS, "y"], ["y", "yyynynn", *MAPS[2:], ""], {0: MAPS},
         ],
         "a residual connection takes nothing away": [
             with_word(0, word) for word in WORDS if word != "yyyy"

@@ -446,7 +446,7 @@ def _(x, w, b):
 
 
 @pool.mistake(
-    "the exponentials overflow or underflow: nothing was subtracted",
+    "the exponentials overflow or underflow: the largest score was not subtracted",
     "Subtract the largest score of each sequence before the exponential.",
 )
 def _(x, w, b):
@@ -903,7 +903,7 @@ def _(x, w, grad_output):
 
 
 @scorer_gradient.mistake(
-    "the exponentials overflow: nothing was subtracted",
+    "the exponentials overflow: the largest score was not subtracted",
     "The weights are needed here too. Subtract the largest score of each sequence before the "
     "exponential.",
 )

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from attention_book.exercise import Case, function_exercise, question, random_inputs
+from attention_book.exercise import Case, function_exercise, letters, question, random_inputs
 from attention_book.scaled_dot_product import reference as dot_product
 
 from . import reference
@@ -93,13 +93,8 @@ def _tables():
 TABLES = _tables()
 
 
-def _letters(answer):
-    text = "".join(map(str, answer)) if isinstance(answer, list) else str(answer)
-    return "".join(letter for letter in text.lower() if letter.isalnum())
-
-
 def _labels(answer):
-    return "".join(map(_letters, answer[:4])).upper()
+    return "".join(map(letters, answer[:4])).upper()
 
 
 def _middle(answer, wanted, tolerance=2e-3):
@@ -113,7 +108,7 @@ def _middle(answer, wanted, tolerance=2e-3):
     minutes=10,
     accepts=lambda answer: (
         len(answer) == 5
-        and all(len(_letters(part)) == 1 for part in answer[:4])
+        and all(len(letters(part)) == 1 for part in answer[:4])
         and _labels(answer) == "ACDB"
         and _middle(answer, (3, 4), 1e-9)
     ),
@@ -143,7 +138,7 @@ def four_tables():
 def _(answer):
     if not isinstance(answer, list) or len(answer) != 5:
         return True
-    return any(_letters(part) not in tuple("abcd") for part in answer[:4]) or (
+    return any(letters(part) not in tuple("abcd") for part in answer[:4]) or (
         np.shape(answer[4]) != (2,)
     )
 
@@ -237,9 +232,9 @@ def _years(answer):
     minutes=10,
     accepts=lambda answer: (
         len(answer) == 5
-        and _letters(answer[0]) == "cebda"
+        and letters(answer[0]) == "cebda"
         and _years(answer) == _YEARS
-        and tuple(map(_letters, answer[2:])) == ("q", "y", "z")
+        and tuple(map(letters, answer[2:])) == ("q", "y", "z")
     ),
     hints=[
         "One of the five is a pair of statisticians, long before any neural network learned.",
@@ -279,7 +274,7 @@ def _(answer):
         return True
     options = ("pqrs", "xyz", "xyz")
     if any(
-        len(_letters(part)) != 1 or _letters(part) not in choice
+        len(letters(part)) != 1 or letters(part) not in choice
         for part, choice in zip(answer[2:], options, strict=True)
     ):
         return True
@@ -295,7 +290,7 @@ def _(answer):
     _but(0, "cebd"),
 )
 def _(answer):
-    return sorted(_letters(answer[0])) != list("abcde")
+    return sorted(letters(answer[0])) != list("abcde")
 
 
 @who_came_first.mistake(
@@ -304,7 +299,7 @@ def _(answer):
     _but(0, "adbec"),
 )
 def _(answer):
-    return _letters(answer[0]) == "adbec"
+    return letters(answer[0]) == "adbec"
 
 
 @who_came_first.mistake(
@@ -313,7 +308,16 @@ def _(answer):
     _but(0, "acebd"),
 )
 def _(answer):
-    return _letters(answer[0])[-1] != "a"
+    return letters(answer[0])[0] == "a"
+
+
+@who_came_first.mistake(
+    "the Transformer is the youngest of the five",
+    "Its paper is of 2017, three years after the next.",
+    _but(0, "cebad"),
+)
+def _(answer):
+    return letters(answer[0])[-1] != "a"
 
 
 @who_came_first.mistake(
@@ -322,7 +326,7 @@ def _(answer):
     _but(0, "ecbda"),
 )
 def _(answer):
-    return _letters(answer[0])[0] != "c"
+    return letters(answer[0])[0] != "c"
 
 
 @who_came_first.mistake(
@@ -331,7 +335,7 @@ def _(answer):
     _but(0, "cedba"),
 )
 def _(answer):
-    return _letters(answer[0]) == "cedba"
+    return letters(answer[0]) == "cedba"
 
 
 @who_came_first.mistake(
@@ -340,7 +344,7 @@ def _(answer):
     _but(0, "cbeda"),
 )
 def _(answer):
-    return _letters(answer[0])[1] != "e"
+    return letters(answer[0])[1] != "e"
 
 
 @who_came_first.mistake(
@@ -389,7 +393,7 @@ for _option, _name, _hint in (
     ),
 ):
     who_came_first.mistake(_name, _hint, _but(2, _option))(
-        lambda answer, option=_option: _letters(answer[2]) == option
+        lambda answer, option=_option: letters(answer[2]) == option
     )
 
 
@@ -399,7 +403,7 @@ for _option, _name, _hint in (
     ("cebda", _YEARS, "q", "z", "y"),
 )
 def _(answer):
-    return tuple(map(_letters, answer[3:])) == ("z", "y")
+    return tuple(map(letters, answer[3:])) == ("z", "y")
 
 
 @who_came_first.mistake(
@@ -408,7 +412,7 @@ def _(answer):
     _but(3, "x"),
 )
 def _(answer):
-    return _letters(answer[3]) == "x"
+    return letters(answer[3]) == "x"
 
 
 @who_came_first.mistake(
@@ -417,7 +421,7 @@ def _(answer):
     _but(3, "z"),
 )
 def _(answer):
-    return _letters(answer[3]) == "z"
+    return letters(answer[3]) == "z"
 
 
 @who_came_first.mistake(
@@ -426,7 +430,7 @@ def _(answer):
     _but(4, "x"),
 )
 def _(answer):
-    return _letters(answer[4]) in ("x", "y")
+    return letters(answer[4]) in ("x", "y")
 
 
 # 4 ---------------------------------------------------------------------------------------------
@@ -638,8 +642,8 @@ def _(x, gamma, include_self):
 
 @kernel_average.mistake(
     "far points get zeros",
-    "0/0 was caught, but the far points had neighbours. Subtract the largest score of the row "
-    "before the exponential.",
+    "0/0 was caught, but the far points had neighbours. Before the exponential subtract the "
+    "largest score of those that take part: with the point itself among them it is always 0.",
 )
 def _(x, gamma, include_self):
     strength = _strength(x, gamma, include_self)

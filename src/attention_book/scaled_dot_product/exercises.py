@@ -444,7 +444,7 @@ def _(q, k, v):
 
 
 @attention.mistake(
-    "the exponentials overflow or underflow: nothing was subtracted",
+    "the exponentials overflow or underflow: the largest score was not subtracted",
     "Subtract the largest score of each row before the exponential. Softmax does not notice.",
 )
 def _(q, k, v):
@@ -807,7 +807,7 @@ def _(q, k, v, *, mask):
 
 
 @masked_attention.mistake(
-    "nothing was subtracted before the exponential",
+    "the largest score was not subtracted before the exponential",
     "The mask is right. Keep the shift by the row's largest allowed score.",
 )
 def _(q, k, v, *, mask):
@@ -1077,7 +1077,7 @@ def _(q, k, v, grad_output):
 
 
 @attention_backward.mistake(
-    "the exponentials overflow: nothing was subtracted",
+    "the exponentials overflow: the largest score was not subtracted",
     "The weights are needed here too. Subtract the largest score of each row before the "
     "exponential.",
 )

@@ -4,19 +4,35 @@ import math
 
 import numpy as np
 
-from attention_book.exercise import Case, function_exercise, question
+from attention_book.exercise import Case, function_exercise, letters, question
 
 from . import reference
 
 # 1 ---------------------------------------------------------------------------------------------
+
+_FOUND = (1958, 1980, 1890, 1995, 1953, 1980)
+
+
+def _years(answer):
+    years = tuple(float(year) for year in answer)
+    if len(years) != 6:
+        raise ValueError("not six years")
+    return years
+
+
+def _six(recognises):
+    """Recognise by the six years, however they were written."""
+    return lambda answer: recognises(_years(answer))
 
 
 @question(
     title="Who found what, and when?",
     difficulty="easy",
     minutes=5,
+    accepts=lambda answer: _years(answer) == _FOUND,
     hints=[
-        "The six years are those of the sources under “Human attention”; two of them are equal.",
+        "The six years are among those of the sources under “Human attention”; two of them are "
+        "equal.",
         "The experiment with two ears came before the theory that explains it.",
     ],
 )
@@ -36,8 +52,9 @@ def history():
     "The first of your answers is the year of the filter.",
     (1890, 1953, 1958, 1980, 1980, 1995),
 )
+@_six
 def _(years):
-    return len(years) == 6 and list(years) == sorted(years)
+    return list(years) == sorted(_FOUND)
 
 
 @history.mistake(
@@ -45,6 +62,7 @@ def _(years):
     "Cherry played two messages in 1953; Broadbent explained it in 1958.",
     (1953, 1980, 1890, 1995, 1958, 1980),
 )
+@_six
 def _(years):
     return (years[0], years[4]) == (1953, 1958)
 
@@ -54,8 +72,9 @@ def _(years):
     "Treisman softened in 1964 what Broadbent had proposed.",
     (1964, 1980, 1890, 1995, 1953, 1980),
 )
+@_six
 def _(years):
-    return len(years) == 6 and years[0] == 1964
+    return years[0] == 1964
 
 
 @history.mistake(
@@ -63,8 +82,9 @@ def _(years):
     "Both have Treisman's name on them, 1964 and, with Gelade, another year.",
     (1958, 1980, 1890, 1995, 1953, 1964),
 )
+@_six
 def _(years):
-    return len(years) == 6 and years[5] == 1964
+    return years[5] == 1964
 
 
 @history.mistake(
@@ -72,8 +92,9 @@ def _(years):
     "1963 is Deutsch and Deutsch: everything is recognised, and selection comes after.",
     (1963, 1980, 1890, 1995, 1953, 1980),
 )
+@_six
 def _(years):
-    return len(years) == 6 and 1963 in years
+    return 1963 in years
 
 
 @history.mistake(
@@ -81,8 +102,9 @@ def _(years):
     "Lindsay compares the findings with machines; the findings are older.",
     (1958, 1980, 1890, 2020, 1953, 1980),
 )
+@_six
 def _(years):
-    return len(years) == 6 and 2020 in years
+    return 2020 in years
 
 
 @history.mistake(
@@ -90,8 +112,9 @@ def _(years):
     "Write 1890, not 1.",
     (3, 4, 1, 6, 2, 4),
 )
+@_six
 def _(years):
-    return len(years) == 6 and max(years) <= 6
+    return set(years) <= set(range(1, 7))
 
 
 # 2 ---------------------------------------------------------------------------------------------
@@ -101,6 +124,7 @@ def _(years):
     title="Hebb or gradient?",
     difficulty="easy",
     minutes=10,
+    rtol=1e-6,
     hints=[
         "First compute y for each of the two w. For one of them it is 0.",
         "Hebb multiplies what goes in with what comes out; the target does not occur.",
@@ -115,6 +139,15 @@ def rules():
     the start. (3) Gradient descent from w = (0.5, −1). Answer with the three new vectors.
     """
     return [[0.5, -1.0], [1.2, -0.9], [0.9, -0.8]]
+
+
+@rules.mistake(
+    "the three vectors stand in another order",
+    "First Hebb from (0.5, −1), then Hebb from (1, −1), then the gradient step.",
+    [[0.5, -1.0], [0.9, -0.8], [1.2, -0.9]],
+)
+def _(w):
+    return np.shape(w) == (3, 2) and np.allclose(sorted(w), sorted(rules.answer()))
 
 
 @rules.mistake(
@@ -282,7 +315,10 @@ _TABLE = ["yyyy", "nynn", "yyyy", "nyny", "yyyn"]
 
 
 def _words(answer):
-    words = [str(word).strip().lower() for word in answer]
+    if isinstance(answer, str) or len(answer) == 20:
+        text = letters(answer)
+        answer = [text[start : start + 4] for start in range(0, len(text), 4)]
+    words = [letters(word) for word in answer]
     if len(words) != 5 or any(len(word) != 4 or set(word) - set("yn") for word in words):
         raise ValueError("not five words of four letters y and n")
     return words
@@ -412,6 +448,13 @@ def _gradient_cases():
             rtol=1e-7,
         ),
         Case("whole numbers", (_cubes, np.array([[2, -1], [3, 1]])), rtol=1e-7, atol=1e-8),
+        Case(
+            "numbers in single precision",
+            (_cubes, rng.standard_normal((3, 2)).astype(np.float32)),
+            rtol=1e-7,
+            atol=1e-8,
+        ),
+        Case("a transposed matrix", (_waves, rng.standard_normal((3, 2)).T), rtol=1e-7, atol=1e-9),
         Case("three axes", (_waves, rng.standard_normal((2, 2, 3))), rtol=1e-7, atol=1e-9),
         Case("a small network", (_network_loss, rng.standard_normal((5, 2))), rtol=1e-6, atol=1e-9),
     ]
@@ -425,14 +468,16 @@ def _gradient_cases():
     hints=[
         "np.ndindex(x.shape) runs over all indices, whatever the number of axes.",
         "Move one number of a copy, up and down; the other numbers must be as they were.",
-        "1e-5 added to a whole number in an array of whole numbers is lost: convert first.",
+        "1e-5 added to a whole number in an array of whole numbers is lost, and in float32 most of "
+        "its digits are: convert to float64 first.",
     ],
 )
 def numerical_gradient(f, x):
     """Return the gradient of the number f(x) at the array x, by central differences.
 
     f takes an array of the shape of x, which may be any; take a step of about 1e-5. The gradient
-    has that shape and is of float64, also where x holds whole numbers. Leave x as it was.
+    has that shape and is of float64, also where x holds whole numbers or single precision. Leave
+    x as it was.
     """
     step, gradient = 1e-5, np.empty(x.shape)
     for index in np.ndindex(x.shape):
@@ -499,6 +544,38 @@ def _(f, x):
         below[index] -= 1e-5
         gradient[index] = (f(above) - f(below)) / 2e-5
     return gradient
+
+
+@numerical_gradient.mistake(
+    "in single precision most digits of the step are lost",
+    "float32 has seven digits: x ± 1e-5 is rounded, and so is f. Convert to float64 first.",
+)
+def _(f, x):
+    x = x if x.dtype == np.float32 else x.astype(float)
+    gradient = np.empty(x.shape)
+    for index in np.ndindex(x.shape):
+        above, below = x.copy(), x.copy()
+        above[index] += 1e-5
+        below[index] -= 1e-5
+        gradient[index] = (f(above) - f(below)) / 2e-5
+    return gradient
+
+
+@numerical_gradient.mistake(
+    "the numbers were moved in a copy that f does not see",
+    "ravel() and reshape(-1) of a transposed array are copies. Move x[index] of a copy of x, with "
+    "the index of np.ndindex, or give the moved numbers the shape of x.",
+)
+def _(f, x):
+    x = np.array(x, dtype=float, order="K")
+    flat, gradient = x.ravel(), np.empty(x.size)
+    for i, number in enumerate(flat):
+        flat[i] = number + 1e-5
+        above = f(x)
+        flat[i] = number - 1e-5
+        gradient[i] = (above - f(x)) / 2e-5
+        flat[i] = number
+    return gradient.reshape(x.shape)
 
 
 @numerical_gradient.mistake(
@@ -581,18 +658,21 @@ def _network_cases():
     minutes=25,
     cases=_network_cases,
     hints=[
-        "Every gradient has the shape of what it belongs to. Which of the four has not?",
+        "Every gradient has the shape of what it belongs to. Which of the four have not?",
         "W_2 is multiplied with h on the way forward. With what is its gradient multiplied?",
         "h is tanh(z) already. What is the derivative of tanh, written with h? It acts on the way "
         "to W_1 and on the way to b_1.",
         "The derivative of ½(y − t)² with respect to y is y − t.",
+        "Where a sum is collected in a buffer, np.zeros_like(W_1) has the dtype of W_1; "
+        "np.zeros(shape) is float64.",
     ],
 )
 def backward(x, W_1, b_1, W_2, b_2, y, t):
     """Return the gradients of ½ sum((y − t)²) as a tuple, for W_1, b_1, W_2, b_2.
 
     Shapes: x (N, d_in), W_1 (d_in, d_hidden), b_1 (d_hidden,), W_2 (d_hidden, d_out),
-    b_2 (d_out,), the prediction y = tanh(x W_1 + b_1) W_2 + b_2 and the target t (N, d_out).
+    b_2 (d_out,), the prediction y = tanh(x W_1 + b_1) W_2 + b_2 and the target t (N, d_out). The
+    gradients have the dtype of the parameters.
     """
     h = np.tanh(x @ W_1 + b_1)
     dy = y - t
@@ -751,6 +831,14 @@ def _(*arguments):
     return dW_2, db_2, dW_1, db_1
 
 
+@backward.mistake(
+    "single precision became double",
+    "np.zeros(shape) and np.array of Python numbers are float64: start from np.zeros_like(W_1).",
+)
+def _(*arguments):
+    return tuple(np.zeros(g.shape) + g for g in backward.answer(*arguments))
+
+
 # 7 ---------------------------------------------------------------------------------------------
 
 
@@ -785,6 +873,7 @@ def _deep_cases():
         "Through x + tanh(xW) the gradient comes back on two ways: as it is, and through the tanh.",
         "zip(reversed(inputs), reversed(layers)) walks from the last layer to the first; the "
         "gradients you collect on the way stand in the wrong order.",
+        "np.zeros_like(layers) has the dtype of layers; np.zeros(layers.shape) is float64.",
     ],
 )
 def deep(x, layers, grad_output):
@@ -792,7 +881,7 @@ def deep(x, layers, grad_output):
 
     The network is x ← x + tanh(x W) for each matrix W of layers in turn. Shapes: x and
     grad_output (N, d), layers (num_layers, d, d). Return a tuple: the output, (N, d), and the
-    gradient with respect to layers, (num_layers, d, d).
+    gradient with respect to layers, (num_layers, d, d), both in the dtype of layers.
     """
     inputs = [x]
     for W in layers:
@@ -830,6 +919,15 @@ def _deep_with(back, *, forward=lambda x, W: x + np.tanh(x @ W)):
 def _(x, layers, grad_output):
     output, gradient = deep.answer(x, layers[:1], grad_output)
     return output, np.concatenate([gradient, np.zeros_like(layers[1:])])
+
+
+@deep.mistake(
+    "single precision became double",
+    "np.zeros(layers.shape) is float64: start from np.zeros_like(layers).",
+)
+def _(x, layers, grad_output):
+    output, gradient = deep.answer(x, layers, grad_output)
+    return output, np.zeros(layers.shape) + gradient
 
 
 @deep.mistake(
@@ -979,6 +1077,8 @@ def _layer_cases():
         "From there it is the backward pass of scaled dot-product attention: v, the weights, "
         "the softmax row by row, the scores with their 1/√d_k, q and k.",
         "x was used three times. Its gradient is a sum of three products.",
+        "np.sqrt of an integer is a float64 array scalar and turns float32 into float64; "
+        "math.sqrt gives a plain Python number, which does not.",
     ],
 )
 def layer_backward(x, W_q, W_k, W_v, W_o, grad_output):
@@ -986,7 +1086,7 @@ def layer_backward(x, W_q, W_k, W_v, W_o, grad_output):
 
     The output is softmax(q kᵀ / √d_k) v W_o with q = x W_q, k = x W_k, v = x W_v. Shapes: x and
     grad_output (n, d_model), W_q and W_k (d_model, d_k), W_v (d_model, d_v), W_o (d_v, d_model).
-    Scores may be large.
+    Scores may be large. The gradients have the dtype of x.
     """
     q, k, v = x @ W_q, x @ W_k, x @ W_v
     scores = q @ k.T / math.sqrt(k.shape[1])
@@ -1041,6 +1141,16 @@ layer_backward.mistake(
     "α(1 − α) is only its diagonal. Raising one score lowers all other weights: "
     "diag(α) − α αᵀ, row by row.",
 )(_layer_with(scores=lambda p, g: p * (1 - p) * g))
+
+
+@layer_backward.mistake(
+    "single precision became double",
+    "Something in it is float64: np.sqrt of a Python integer is (use math.sqrt), and so is "
+    "np.zeros without a dtype.",
+)
+def _(*arguments):
+    return tuple(np.float64(1) * gradient for gradient in layer_backward.answer(*arguments))
+
 
 layer_backward.mistake(
     "the Jacobian of the softmax is missing",
@@ -1108,7 +1218,7 @@ layer_backward.mistake(
 )(_layer_with(softmax=lambda scores: _softmax(scores, axis=0)))
 
 layer_backward.mistake(
-    "the exponentials overflow: nothing was subtracted",
+    "the exponentials overflow: the largest score was not subtracted",
     "Subtract the largest score of each row before the exponential.",
 )(_layer_with(softmax=lambda scores: np.exp(scores) / np.exp(scores).sum(1, keepdims=True)))
 

@@ -623,7 +623,7 @@ def _(image, scores):
 
 
 @attend_image.mistake(
-    "the exponentials overflow: nothing was subtracted",
+    "the exponentials overflow: the largest score was not subtracted",
     "Subtract the largest score of each row before the exponential.",
 )
 def _(image, scores):
@@ -1114,7 +1114,7 @@ def _(scores, chosen, reward, baseline):
 
 
 @reinforce_gradient.mistake(
-    "the exponentials overflow: nothing was subtracted",
+    "the exponentials overflow: the largest score was not subtracted",
     "Subtract the largest score before the exponential.",
 )
 def _(scores, chosen, reward, baseline):
