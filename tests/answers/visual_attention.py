@@ -123,7 +123,7 @@ def attend_in_loops(image, scores):
     for p, row in enumerate(scores):
         shares = [math.exp(float(s) - float(max(row))) for s in row]
         weights[p] = [share / math.fsum(shares) for share in shares]
-    output = np.empty_like(image)
+    output = np.empty(image.shape, scores.dtype)
     for p, cell in enumerate(np.ndindex(*image.shape)):
         output[cell] = sum(a * x for a, x in zip(weights[p], flat, strict=True))
     return float(output[0, 0]), weights, output
@@ -131,7 +131,7 @@ def attend_in_loops(image, scores):
 
 def attend_in_torch(image, scores):
     weights = torch.softmax(torch.from_numpy(scores), dim=1)
-    output = torch.einsum("pq,q->p", weights, torch.from_numpy(image).flatten())
+    output = torch.einsum("pq,q->p", weights, torch.from_numpy(image.astype(scores.dtype)).ravel())
     return [output[0].item(), weights.numpy(), output.view(image.shape).numpy()]
 
 
@@ -174,7 +174,21 @@ def pointing_in_torch(heat, corner, side, first, stride):
     return hit.double().mean().item()
 
 
-right("visual_attention.pointing_game", pointing_in_loops, pointing_with_unravel, pointing_in_torch)
+def pointing_in_single_precision(heat, corner, side, first, stride):
+    top = torch.from_numpy(heat).flatten(1).argmax(dim=1)
+    cell = torch.stack([top // heat.shape[2], top % heat.shape[2]], dim=1)
+    away = first + stride * cell - torch.from_numpy(corner)
+    hit = ((away >= 0) & (away <= side - 1)).all(dim=1)
+    return hit.float().mean().item()
+
+
+right(
+    "visual_attention.pointing_game",
+    pointing_in_loops,
+    pointing_with_unravel,
+    pointing_in_torch,
+    pointing_in_single_precision,
+)
 
 
 def gumbel_in_loops(scores, uniforms):
@@ -283,7 +297,10 @@ wrong(
     ("flat", unpatch(lambda p, s, h, w: unpatchify_by_blocks(p, s, h, w).reshape(-1, h * w))),
     ("as it came", unpatch(lambda p, s, h, w: p)),
     ("zeros", unpatch(lambda p, s, h, w: np.zeros((*p.shape[:-2], h, w), p.dtype))),
-    ("float64", unpatch(lambda p, s, h, w: unpatchify_by_blocks(p, s, h, w).astype(np.float64))),
+    ("float64", unpatch(lambda p, s, h, w: unpatchify_by_blocks(p, s, h, w).astype(np.float64)),
+     "every dtype became float64"),
+    ("whole numbers as floats", unpatch(lambda p, s, h, w: unpatchify_by_blocks(p * 1.0, s, h, w))),
+    ("float32", unpatch(lambda p, s, h, w: unpatchify_by_blocks(p, s, h, w).astype(np.float32))),
     ("height and width swapped", unpatch(lambda p, s, h, w: unpatchify_by_blocks(p, s, w, h))),
     ("i before r", unpatch(lambda p, s, h, w: cut(joined(p, s, h, w, order="irjc"), h, w))),
     ("first patch everywhere", unpatch(
@@ -364,6 +381,11 @@ def overlapping(image, size, score):
     return np.array([(sm(score(b).ravel()) * b.ravel()).sum() for b in windows])
 
 
+def pooled_in_its_type(image, size, score):
+    found = into_a_buffer_like_the_image(image * 1.0, size, score)
+    return found.round().astype(image.dtype) if image.dtype == int else found
+
+
 def shifted_remainder(image, size, score):
     H, W = image.shape
     rows = [min(r, max(0, H - size)) for r in range(0, H, size)]
@@ -372,8 +394,37 @@ def shifted_remainder(image, size, score):
     return np.array([(sm(score(b).ravel()) * b.ravel()).sum() for b in parts])
 
 
+def masked_with(fill):
+    """Each block filled up to its full size, with one score for what lies beyond the edge."""
+
+    def answer(image, size, score):
+        found = []
+        for block in blocks(image, size):
+            beyond = [(0, size - length) for length in block.shape]
+            scores = np.pad(np.asarray(score(block), float), beyond, constant_values=fill)
+            found.append((sm(scores.ravel()) * np.pad(block, beyond).ravel()).sum())
+        return np.array(found)
+
+    return answer
+
+
+def into_a_buffer_like_the_image(image, size, score):
+    found = np.empty(ceil(len(image), size) * ceil(image.shape[1], size), image.dtype)
+    for n, block in enumerate(blocks(image, size)):
+        found[n] = (sm(score(block).ravel()) * block.ravel()).sum()
+    return found
+
+
 wrong(
     "visual_attention.pool_patches",
+    *((f"masked with {fill}", masked_with(fill), "a finite score is no mask")
+      for fill in (-50.0, -100.0, -1000.0)),
+    ("shifted by at least 0", pooled(
+        lambda x, s: (e := np.exp(s - max(s.max(), 0))) @ x / e.sum()
+    )),
+    ("a buffer like the image", into_a_buffer_like_the_image,
+     "the averages are rounded to whole numbers"),
+    ("in the type of the image", pooled_in_its_type),
     ("the brightest pixel", pooled(lambda x, s: x[s.argmax()])),
     ("the sum of the softmax", pooled(lambda x, s: sm(s).sum())),
     ("the sum without weights", pooled(lambda x, s: x.sum())),
@@ -454,6 +505,12 @@ def image_in_place(image, scores):
 
 wrong(
     "visual_attention.attend_image",
+    ("output like the image", but(output=lambda n, a, o, x, s: o.astype(x.dtype)),
+     "the output is rounded to whole numbers"),
+    ("output rounded", but(output=lambda n, a, o, x, s: o.round() if x.dtype == int else o)),
+    ("number rounded", but(number=lambda n, a, o, x, s: int(n) if x.dtype == int else n)),
+    ("all in double", mapped(lambda x, s: sm(s.astype(float))), "single precision became double"),
+    ("all in float32", mapped(lambda x, s: sm(s).astype(np.float32))),
     ("minus", mapped(lambda x, s: sm(-s))),
     ("scaled", mapped(lambda x, s: sm(s / math.sqrt(len(s))))),
     ("clipped", mapped(lambda x, s: sm(np.clip(s, -50, 50)))),
@@ -522,8 +579,36 @@ def edited(**changes):
     return answer
 
 
+def any_of_the_hottest(heat, corner, side, first, stride):
+    hits = 0
+    for hot, box in zip(heat, corner, strict=True):
+        hits += any(
+            within(first + stride * cell[None], box, side) for cell in np.argwhere(hot == hot.max())
+        )
+    return hits / len(heat)
+
+
+def from_best_of_zero(heat, corner, side, first, stride):
+    hits = 0
+    for hot, (top, left) in zip(heat, corner, strict=True):
+        best, y, x = 0, 0, 0
+        for (r, c), value in np.ndenumerate(hot):
+            if value > best:
+                best, y, x = value, r, c
+        y, x = first + stride * y, first + stride * x
+        hits += top <= y <= top + side - 1 and left <= x <= left + side - 1
+    return hits / len(heat)
+
+
 wrong(
     "visual_attention.pointing_game",
+    ("any of the hottest", any_of_the_hottest, "any of the hottest cells was let count"),
+    ("from best = 0", from_best_of_zero),
+    ("to the next pixel", pointed(lambda c, k, s: ((c >= k) & (c < k + s)).all(1)),
+     "half a pixel beyond the last one is outside"),
+    ("centres rounded down", pointed(lambda c, k, s: within(np.floor(c), k, s)),
+     "half a pixel beyond the last one is outside"),
+    ("a little less", pointed(within, reduce=lambda hits: hits.mean() * (1 - 1e-5))),
     ("coolest", pointed(within, cell=lambda heat: heat.reshape(len(heat), -1).argmin(1))),
     ("last of ties", pointed(within, cell=last_of_ties)),
     ("misses", pointed(lambda *a: ~within(*a))),
@@ -544,7 +629,8 @@ wrong(
      "row and column of the cell are swapped"),
     ("corner of the first image", edited(corner=lambda corner: corner[:1])),
     ("stride one", edited(stride=lambda stride: 1)),
-    ("first rounded down", edited(first=int)),
+    ("first rounded down", edited(first=int),
+     "half a pixel beyond the last one is outside"),
     ("first doubled", edited(first=lambda first: 2 * first)),
     ("map transposed", edited(heat=lambda heat: heat.swapaxes(1, 2)),
      "row and column of the cell are swapped"),
@@ -572,6 +658,13 @@ def gumbel(u):
 
 wrong(
     "visual_attention.gumbel_max",
+    ("log of the weights with an epsilon", lambda scores, uniforms: (
+        np.log(sm(scores) + 1e-12) + gumbel(uniforms)
+    ).argmax(1)),
+    ("scores cut 20 below", lambda scores, uniforms: (
+        np.clip(scores - scores.max(1, keepdims=True), -20, 0) + gumbel(uniforms)
+    ).argmax(1)),
+    ("dice in single precision", noisy(lambda u: gumbel(u.astype(np.float32)))),
     ("logistic noise", noisy(lambda u: np.log(u) - np.log1p(-u))),
     ("one minus u", noisy(lambda u: gumbel(1 - u))),
     ("log of u", noisy(np.log)),
@@ -737,7 +830,8 @@ table(
 table(
     "visual_attention.looked_at",
     {
-        "soft attention looks at everything": [(128, 128, 753), (0, 128, 753), (9872, 128, 753)],
+        "100 is the side, not the number of pixels": [(100, 128, 753), np.array([100, 128, 625])],
+        "soft attention looks at everything": [(200, 128, 753), (128, 128, 753), (0, 128, 753), (9872, 128, 753)],
         "there are two glimpses": [np.array([10000, 64, 689])],
         "the overview is one sixteenth of the image": [(10000, 128, 2628.0)],
         "knowing where to look is not free": [[10000, 128, 128]],

@@ -99,6 +99,15 @@ def looked_at():
 
 
 @looked_at.mistake(
+    "100 is the side, not the number of pixels",
+    "Soft attention looks at all of them: 100 rows of 100 pixels.",
+    (100, 128, 753),
+)
+def _(counts):
+    return len(counts) == 3 and counts[0] == 100
+
+
+@looked_at.mistake(
     "soft attention looks at everything",
     "A small weight is no reason to skip a pixel: its weight is known only after it was "
     "processed. All 10 000 go in.",
@@ -173,6 +182,7 @@ def _unpatchify_cases():
         "Give the array the axes (..., rows, columns, size, size). Which two of the last four "
         "belong to the height of the image?",
         "Exchange the two in the middle: (..., rows, size, columns, size). Join, then cut off.",
+        "np.zeros(shape) is float64; np.zeros(shape, patches.dtype) has the dtype of the patches.",
     ],
 )
 def unpatchify(patches, size, height, width):
@@ -180,7 +190,7 @@ def unpatchify(patches, size, height, width):
 
     patches is (..., N, size²), row after row of patches; where size does not divide height or
     width, the patches at the lower and the right edge have been filled up. Return the images,
-    (..., height, width), without what was filled up.
+    (..., height, width), without what was filled up and in the dtype of patches.
     """
     rows, columns = math.ceil(height / size), math.ceil(width / size)
     lead = patches.shape[:-2]
@@ -253,6 +263,15 @@ def _(patches, size, height, width):
 
 
 @unpatchify.mistake(
+    "every dtype became float64",
+    "np.zeros(shape) is float64, whatever is written into it: np.zeros(shape, patches.dtype).",
+)
+def _(patches, size, height, width):
+    images = _joined(patches, size, *_grid(size, height, width))[..., :height, :width]
+    return np.zeros(images.shape) + images
+
+
+@unpatchify.mistake(
     "cut off at the wrong side",
     "The patches were filled up at the lower and the right edge.",
 )
@@ -293,6 +312,10 @@ def _raised(pixels):
     return pixels + 1000.0
 
 
+def _lowered(pixels):
+    return pixels - 2000.0
+
+
 def _darkness(pixels):
     return -2.0 * pixels
 
@@ -312,6 +335,8 @@ def _pool_patches_cases():
         Case("nine pixels, equal scores", (nine, 2, _equal)),
         Case("nine pixels, bright ones weigh more", (nine, 2, _brightness)),
         Case("all scores 1000 higher", (nine, 2, _raised)),
+        Case("all scores 2000 lower", (rng.normal(size=(5, 4)), 3, _lowered)),
+        Case("whole numbers as pixels", (np.arange(1, 10).reshape(3, 3), 2, _brightness)),
         Case("another size: 4 × 5 in blocks of 3", (rng.normal(size=(4, 5)), 3, _brightness)),
         Case("dark ones weigh more", (rng.normal(size=(7, 4)), 2, _darkness)),
         Case("no remainder", (rng.normal(size=(4, 6)), 2, _near_middle)),
@@ -342,9 +367,10 @@ def pool_patches(image, size, score):
     """Pool each block of an image with weights that are computed from its pixels.
 
     image is (H, W), and score(pixels) gives an array of pixels their scores, elementwise. Return
-    one number for each block of size × size pixels, row after row of blocks: the average of its
-    pixels, weighted by the softmax of their scores. Blocks at the lower and the right edge are
-    smaller where size does not divide.
+    one number for each block of size × size pixels, row after row of blocks, as an array: the
+    average of its pixels, weighted by the softmax of their scores. Blocks at the lower and the
+    right edge are smaller where size does not divide. The array is of float64, also where the
+    pixels are whole numbers.
     """
     pooled = []
     for top in range(0, image.shape[0], size):
@@ -438,6 +464,31 @@ def _(image, size, score):
 
 
 @pool_patches.mistake(
+    "a finite score is no mask",
+    "Where all pixels have scores that are lower still, what lies beyond the edge wins. Mask with "
+    "−np.inf, or take the shorter slice.",
+)
+def _(image, size, score):
+    pooled = []
+    for block in _blocks(image, size):
+        padding = [(0, size - length) for length in block.shape]
+        pooled.append(
+            _weighted(_filled(block, size), np.pad(score(block), padding, constant_values=-1000.0))
+        )
+    return np.array(pooled)
+
+
+@pool_patches.mistake(
+    "the averages are rounded to whole numbers",
+    "An array with the dtype of the image cannot hold an average of whole numbers: make it of "
+    "floats.",
+)
+def _(image, size, score):
+    averages = np.array([_weighted(block, score(block)) for block in _blocks(image, size)])
+    return averages.astype(image.dtype)
+
+
+@pool_patches.mistake(
     "pixels of value 0 are taken for what lies beyond the edge",
     "A black pixel is a pixel. The mask must come from the place, not from the value.",
 )
@@ -515,6 +566,7 @@ def _attend_image_cases():
         Case("three rows of four pixels", _map_inputs(30), rtol=1e-10),
         Case("nine pixels, equal scores", (nine, np.zeros((9, 9)))),
         Case("nine pixels", (nine, _map_inputs(31, 3, 3)[1])),
+        Case("whole numbers as pixels", (nine.astype(int), _map_inputs(37, 3, 3)[1])),
         Case("more rows than columns", _map_inputs(32, 5, 2)),
         Case("one pixel", _map_inputs(33, 1, 1)),
         Case("scores of thousands", _map_inputs(34, 2, 3, scale=1e4)),
@@ -533,6 +585,8 @@ def _attend_image_cases():
         "Each row of the scores becomes a row of weights that sums to 1.",
         "weights @ pixels has one number for each query. Give it the shape of the image. The first "
         "of them is what query 0 gives.",
+        "Arrays made with np.zeros(shape) are float64, with np.zeros_like(image) they may hold "
+        "whole numbers only: np.zeros(shape, scores.dtype).",
     ],
 )
 def attend_image(image, scores):
@@ -540,7 +594,8 @@ def attend_image(image, scores):
 
     image is (H, W), scores is (HW, HW): row p holds the scores of the query of pixel p, in
     reading order. Return a tuple of what query 0 alone gives, a number; the weights, (HW, HW);
-    and the output image, (H, W). Scores of any size must be handled.
+    and the output image, (H, W); both in the dtype of scores, also where image holds whole numbers.
+    Scores of any size must be handled.
     """
     exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
     weights = exponentials / exponentials.sum(axis=1, keepdims=True)
@@ -571,7 +626,7 @@ def _(image, scores):
 )
 def _(image, scores):
     number, weights, _ = _attended(image, softmax(scores))
-    return number, weights, np.full_like(image, number)
+    return number, weights, np.full_like(weights[0], number).reshape(image.shape)
 
 
 @attend_image.mistake(
@@ -615,6 +670,24 @@ def _(image, scores):
 
 
 @attend_image.mistake(
+    "the output is rounded to whole numbers",
+    "np.empty_like(image) has the dtype of image. An average of whole numbers needs that of "
+    "scores.",
+)
+def _(image, scores):
+    number, weights, output = _attended(image, softmax(scores))
+    return number, weights, output.astype(image.dtype)
+
+
+@attend_image.mistake(
+    "single precision became double",
+    "np.zeros(shape) and np.array of Python numbers are float64: np.zeros(shape, scores.dtype).",
+)
+def _(image, scores):
+    return _attended(image, np.zeros(scores.shape) + softmax(scores))
+
+
+@attend_image.mistake(
     "the pixels are read column after column",
     "Reading order is row after row.",
 )
@@ -644,13 +717,13 @@ def _(image, scores):
 # 6 ---------------------------------------------------------------------------------------------
 
 
-def _pointing_case(name, seed, B=997, rows=5, columns=8, side=7, first=3.5, stride=3):
+def _pointing_case(name, seed, B=997, rows=5, columns=8, side=7, first=3.5, stride=3, shift=0.0):
     rng = np.random.default_rng(seed)
     heat = rng.random((B, rows, columns))
     heat /= heat.sum(axis=(1, 2), keepdims=True)
     top = np.stack(np.unravel_index(heat.reshape(B, -1).argmax(axis=1), (rows, columns)), axis=1)
     near = np.floor(first + stride * top) - side // 2 + rng.integers(-side, side + 1, (B, 2))
-    return Case(name, (heat, near.astype(int), side, first, stride))
+    return Case(name, (heat + shift, near.astype(int), side, first, stride), rtol=1e-6)
 
 
 def _tie_case():
@@ -659,7 +732,15 @@ def _tie_case():
     heat[1, 0, 1] = heat[1, 0, 2] = heat[1, 3, 0] = 1 / 3
     heat[2] = 1 / 12
     corner = np.array([[4, 8], [0, 4], [0, 0]])
-    return Case("cells of equal heat", (heat, corner, 3, 1, 4))
+    return Case("cells of equal heat", (heat, corner, 3, 1, 4), rtol=1e-6)
+
+
+def _second_in_the_box_case():
+    heat = np.zeros((1, 4, 3))
+    heat[0, 0, 0] = heat[0, 3, 2] = 0.5
+    return Case(
+        "two equally hot cells, the second in the box", (heat, np.array([[12, 8]]), 3, 1, 4)
+    )
 
 
 def _edge_case():
@@ -667,7 +748,7 @@ def _edge_case():
     heat = np.zeros((8, 4, 5))
     heat[:, 2, 3] = 1.0  # its centre is at (9, 13)
     corner = np.array([[9, 13], [5, 9], [10, 13], [9, 14], [4, 9], [5, 8], [9, 9], [5, 13]])
-    return Case("centres on the edge of the box", (heat, corner, 5, 1, 4))
+    return Case("centres on the edge of the box", (heat, corner, 5, 1, 4), rtol=1e-6)
 
 
 def _pointing_cases():
@@ -677,6 +758,8 @@ def _pointing_cases():
         _pointing_case("more rows than columns", 41, rows=9, columns=4),
         _pointing_case("other sizes", 42, B=498, side=4, first=1, stride=2),
         _tie_case(),
+        _second_in_the_box_case(),
+        _pointing_case("all heat below 0", 46, B=701, rows=4, columns=7, side=5, shift=-5.0),
         _pointing_case("one image", 43, B=1),
         _pointing_case("a large box", 44, B=613, rows=6, columns=3, side=12, first=0, stride=5),
         _pointing_case("a square map", 45, B=811, rows=6, columns=6, side=8, first=3.5, stride=2),
@@ -700,7 +783,8 @@ def pointing_game(heat, corner, side, first, stride):
 
     heat is (B, rows, columns); corner is (B, 2), row and column of the first pixel of a box of
     side × side pixels. The centre of cell (r, c) is at pixel (first + stride·r, first +
-    stride·c). The box includes its first and its last pixel; of equally hot cells the first in
+    stride·c). It is in the box where the first row ≤ its row ≤ the first row + side − 1, and the
+    same for columns; a centre half a pixel further is outside. Of equally hot cells the first in
     reading order counts.
     """
     cell = heat.reshape(len(heat), -1).argmax(axis=1)
@@ -772,6 +856,26 @@ def _(heat, corner, side, first, stride):
 
 
 @pointing_game.mistake(
+    "half a pixel beyond the last one is outside",
+    "Centres may lie between pixels: do not round. The last one inside is at corner + side − 1.",
+)
+def _(heat, corner, side, first, stride):
+    centre = first + stride * _hottest(heat)
+    return ((corner <= centre) & (centre < corner + side)).all(axis=1).mean()
+
+
+@pointing_game.mistake(
+    "any of the hottest cells was let count",
+    "Of equally hot cells only the first in reading order counts.",
+)
+def _(heat, corner, side, first, stride):
+    cells = np.stack(np.meshgrid(*map(np.arange, heat.shape[1:]), indexing="ij"), axis=-1)
+    inside = _inside(first + stride * cells, corner[:, None, None], side).all(axis=-1)
+    hottest = heat == heat.max(axis=(1, 2), keepdims=True)
+    return (inside & hottest).any(axis=(1, 2)).mean()
+
+
+@pointing_game.mistake(
     "the last pixel belongs to the box",
     "corner + side − 1 is inside: ≤, not <.",
 )
@@ -833,8 +937,15 @@ def _dice(seed, B=40, S=6, scale=1.0):
 
 def _gumbel_cases():
     _, uniforms = _dice(51, 30, 4)
-    lucky = np.array([[0.0, 25.0, 3.0], [0.0, -3.2, -9.0], [20.0, 1.0, 0.0]])
-    dice = np.array([[1 - 1e-12, 0.5, 0.5], [1e-12, math.exp(-1), 0.5], [0.5, 0.5, 1 - 1e-11]])
+    lucky = np.array([[0.0, 25, 3], [0, -3.2, -9], [20, 1, 0], [0, 32, 3]])
+    dice = np.array(
+        [
+            [1 - 1e-12, 0.5, 0.5],
+            [1e-12, math.exp(-1), 0.5],
+            [0.5, 0.5, 1 - 1e-11],
+            [1 - 1e-12, 1e-3, 0.5],
+        ]
+    )
     return [
         Case("forty draws from six positions", _dice(50)),
         Case("equal scores", (np.zeros((30, 4)), uniforms)),
@@ -861,10 +972,11 @@ def _gumbel_cases():
     ],
 )
 def gumbel_max(scores, uniforms):
-    """Return the position that each row draws with the Gumbel trick, (B,) integers.
+    """Return the position that each row draws with the Gumbel trick, (B,).
 
-    scores and uniforms are (B, S); the uniform numbers lie strictly between 0 and 1. The
-    probability of position j must be softmax(scores)_j, for scores of any size.
+    The positions are integers as argmax gives them. scores and uniforms are (B, S); the uniform
+    numbers lie strictly between 0 and 1. The probability of position j must be softmax(scores)_j,
+    for scores of any size.
     """
     noise = -np.log(-np.log(uniforms))
     return (scores + noise).argmax(axis=1)
