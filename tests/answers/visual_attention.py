@@ -831,7 +831,9 @@ table(
     "visual_attention.looked_at",
     {
         "100 is the side, not the number of pixels": [(100, 128, 753), np.array([100, 128, 625])],
-        "soft attention looks at everything": [(200, 128, 753), (128, 128, 753), (0, 128, 753), (9872, 128, 753)],
+        "soft attention looks at everything": [
+            (200, 128, 753), (128, 128, 753), (0, 128, 753), (9872, 128, 753),
+        ],
         "there are two glimpses": [np.array([10000, 64, 689])],
         "the overview is one sixteenth of the image": [(10000, 128, 2628.0)],
         "knowing where to look is not free": [[10000, 128, 128]],
