@@ -41,14 +41,14 @@ def dense(seed=0, N=4, d_in=7, d_hidden=10, d_out=5):
 def twin(parameters):
     """The layer in PyTorch with the parameters of a reference layer."""
     d_model, d_k = parameters["W_q"].shape
-    made = module.SelfAttention(d_model, d_k, parameters["W_v"].shape[1])
+    made = module.SelfAttention(d_model, d_k, d_v=parameters["W_v"].shape[1])
     made = made.to(torch.from_numpy(parameters["W_q"]).dtype)
     made.load_state_dict({name: torch.from_numpy(parameters[name]) for name in MATRICES})
     return made
 
 
 def twins(many, d_model=D_MODEL):
-    made = module.Stack(d_model, D_K, len(many), D_V).double()
+    made = module.Stack(d_model, D_K, num_layers=len(many), d_v=D_V).double()
     for torch_layer, parameters in zip(made.layers, many, strict=True):
         torch_layer.load_state_dict({name: torch.from_numpy(parameters[name]) for name in MATRICES})
     return made
@@ -136,7 +136,7 @@ def test_reference_and_module_agree_in_outputs_and_gradients(lead, sizes, count,
     x, upstream = tokens(*lead, seed=seed, n=n, d=d_model)
     many = layers(count, seed, d_model=d_model, d_k=d_k, d_v=d_v)
     mask = np.random.default_rng(seed).random((*lead, n, n)) < 0.6 if masked else None
-    made = module.Stack(d_model, d_k, count, d_v).double()
+    made = module.Stack(d_model, d_k, num_layers=count, d_v=d_v).double()
     for torch_layer, parameters in zip(made.layers, many, strict=True):
         torch_layer.load_state_dict({name: torch.from_numpy(parameters[name]) for name in MATRICES})
     t_x = torch.from_numpy(x).requires_grad_()
@@ -280,6 +280,20 @@ def test_numerical_gradient_of_a_function_that_changes_its_argument():
     close(reference.numerical_gradient(f, np.ones((2, 2))), np.full((2, 2), 2.0), 1e-8)
 
 
+def test_numerical_gradient_divides_by_the_distance_that_is_stored():
+    x = np.array([1e10, -3e9, 1.0])  # neighbours of 1e10 are 2e-6 apart
+    close(reference.numerical_gradient(lambda a: a[0], x), np.array([1.0, 0, 0]), 0)
+    close(reference.numerical_gradient(np.sum, x[:1], step=1e-6), np.ones(1), 0)
+
+
+@pytest.mark.parametrize(
+    "kind", [float, np.float32, np.array, torch.tensor, lambda s: np.array([s])]
+)
+def test_numerical_gradient_takes_any_kind_of_number(kind):
+    found = reference.numerical_gradient(lambda a: kind(3 * a.sum()), np.ones(2), step=0.5)
+    close(found, np.full(2, 3.0), 0)
+
+
 # Limit cases -------------------------------------------------------------------------------------
 
 
@@ -409,8 +423,35 @@ def test_half_precision_is_computed_in_single():
     close(grad_x, wide_x.astype(np.float16), 0)
 
 
+def test_half_precision_is_computed_in_single_by_the_module():
+    x, _ = tokens(2, dtype=np.float16)
+    W = layer(dtype=np.float16)
+    wide = {name: array.astype(np.float32) for name, array in W.items()}
+    expected = by_module(x.astype(np.float32), wide).astype(np.float16)
+    close(by_module(x, W), expected, 0)
+    close(by_module(x, W, return_weights=True)[0], expected, 1e-3)
+    loud = np.array([[100.0] * 8, [99.0] * 8], np.float16)
+    W = layer(d_model=8, d_k=2, dtype=np.float16)
+    W = W | {name: np.full((8, 2), 100, np.float16) for name in ("W_q", "W_k")}
+    close(by_module(loud, W), reference.self_attention(loud, W), 1e-3)
+    assert np.isfinite(by_module(loud, W)).all()
+
+
+def test_bias_gradients_of_many_examples_in_half_precision():
+    p, x, _ = dense(N=5000)
+    p = {name: array.astype(np.float16) for name, array in p.items()}
+    x, upstream = x.astype(np.float16), np.ones((5000, 5), np.float16)
+    found = reference.network_backward(x, p, upstream)
+    wide = {name: array.astype(np.float32) for name, array in p.items()}
+    expected = reference.network_backward(x.astype("f4"), wide, upstream.astype("f4"))
+    assert (found["b_2"] == 5000).all()
+    for name in p:
+        close(found[name], expected[name].astype(np.float16), 0)
+    close(reference.network(x, p), reference.network(x.astype("f4"), wide).astype("f2"), 0)
+
+
 def test_bfloat16_in_the_module():
-    made = module.Stack(D_MODEL, D_K, 2).bfloat16()
+    made = module.Stack(D_MODEL, D_K, num_layers=2).bfloat16()
     assert made(torch.randn(2, 5, D_MODEL).bfloat16()).dtype == torch.bfloat16
 
 
@@ -462,7 +503,7 @@ def test_new_parameters_have_their_shapes_and_keep_the_variance():
     torch.manual_seed(0)
     made = {
         name: p.detach().numpy()
-        for name, p in module.SelfAttention(400, 300, 200).named_parameters()
+        for name, p in module.SelfAttention(400, 300, d_v=200).named_parameters()
     }
     for parameters in (W, made):
         for name, fan_in in zip(MATRICES, (400, 400, 400, 200), strict=True):
@@ -474,7 +515,7 @@ def test_new_parameters_have_their_shapes_and_keep_the_variance():
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_the_number_of_parameters_grows_with_the_number_of_layers(count):
-    made = module.Stack(D_MODEL, D_K, count, D_V)
+    made = module.Stack(D_MODEL, D_K, num_layers=count, d_v=D_V)
     assert sum(p.numel() for p in made.parameters()) == 84 * count
     matrices = [W for one in made.layers for W in one.parameters()]
     assert len({W.data_ptr() for W in matrices}) == 4 * count  # no two layers share
@@ -498,7 +539,22 @@ X, W = np.ones((2, 5, 6)), layer()
         (X, {"W_o": np.ones((4, 6))}, None, ValueError, r"W_o has shape \(4, 6\); .* \(3, 6\)"),
         (X, {"W_o": np.ones((3, 5))}, None, ValueError, r"W_o has shape \(3, 5\); .* \(3, 6\)"),
         (X, {"W_q": np.ones(6)}, None, ValueError, r"W_q has shape \(6,\)"),
-        (X, {"W_q": [[1.0]]}, None, TypeError, r"W_q has dtype list; it must equal that of x"),
+        (X, {"W_q": [[1.0]]}, None, TypeError, r"W_q is a list; it needs a ndarray"),
+        (
+            X,
+            {"W_q": np.ones((6, 0)), "W_k": np.ones((6, 0))},
+            None,
+            ValueError,
+            r"W_q has shape \(6, 0\); it needs \(6, d_k\)",
+        ),
+        (
+            X,
+            {"W_v": np.ones((6, 0)), "W_o": np.ones((0, 6))},
+            None,
+            ValueError,
+            r"W_v has shape \(6, 0\); it needs \(6, d_v\)",
+        ),
+        (X, {3: 1}, None, ValueError, r"parameters has .*3\]; it needs"),
         (X, {"W_x": np.ones(6)}, None, ValueError, r"parameters has .*W_x.*; it needs"),
         (X, {}, np.ones((5, 5)), TypeError, r"mask has dtype float64; it needs bool"),
         (X, {}, np.ones((5, 4), bool), ValueError, r"mask has shape \(5, 4\); .* \(2, 5, 5\)"),
@@ -515,11 +571,53 @@ def test_a_bad_layer_is_named(x, changed, mask, error, message):
             call()
 
 
-def test_a_bad_x_is_named_also_without_layers():
-    with pytest.raises(ValueError, match=r"x has shape \(6,\)"):
-        reference.stack(np.ones(6), [])
-    with pytest.raises(TypeError, match=r"x has dtype int64"):
-        reference.stack_backward(np.ones((5, 6), int), [], np.ones((5, 6)))
+NONE = module.Stack(6, 4, num_layers=0)
+
+
+@pytest.mark.parametrize(
+    ("x", "mask", "error", "message"),
+    [
+        (np.ones(6), None, ValueError, r"x has shape \(6,\)"),
+        (np.ones((5, 6), int), None, TypeError, r"x has dtype (torch\.)?int64"),
+        (np.ones((5, 6)), "junk", TypeError, "mask is a str"),
+        (np.ones((5, 6)), np.ones((5, 4), bool), ValueError, r"mask has shape \(5, 4\)"),
+    ],
+)
+def test_a_bad_input_is_named_also_without_layers(x, mask, error, message):
+    for call in (
+        lambda: reference.stack(x, [], mask=mask),
+        lambda: reference.stack_backward(x, [], np.ones((5, 6)), mask=mask),
+        lambda: NONE(torch.from_numpy(x), mask=mask),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+
+
+def test_the_stack_names_what_is_no_tensor_and_what_has_another_width():
+    for made in (NONE, module.Stack(6, 4, num_layers=2)):
+        with pytest.raises(TypeError, match="x is a str; it needs a Tensor"):
+            made("tokens")
+        with pytest.raises(ValueError, match=r"x has shape \(5, 7\); it needs \(\.\.\., n, 6\)"):
+            made(torch.ones(5, 7))
+
+
+def test_layers_may_be_anything_to_go_through():
+    x, upstream = tokens()
+    close(reference.stack(x, iter(layers(3))), reference.stack(x, layers(3)), 0)
+    grad_x, gradients = reference.stack_backward(x, iter(layers(3)), upstream)
+    expected_x, expected = reference.stack_backward(x, tuple(layers(3)), upstream)
+    close(grad_x, expected_x, 0)
+    for found, wanted in zip(gradients, expected, strict=True):
+        for name in MATRICES:
+            close(found[name], wanted[name], 0)
+    for call in (
+        lambda: reference.stack(x, None),
+        lambda: reference.stack_backward(x, None, upstream),
+    ):
+        with pytest.raises(TypeError, match="layers is a NoneType; it needs a sequence"):
+            call()
+    with pytest.raises(ValueError, match="parameters has str; it needs a dictionary"):
+        reference.stack(x, layer())
 
 
 def test_parameters_that_are_no_dictionary_are_named():
@@ -530,7 +628,7 @@ def test_parameters_that_are_no_dictionary_are_named():
         with pytest.raises(ValueError, match=r"parameters has (list|NoneType); it needs a dict"):
             call()
     missing = {name: W[name] for name in ("W_q", "W_k", "W_v")}
-    with pytest.raises(ValueError, match=r"parameters has \['W_k', 'W_q', 'W_v'\]; it needs"):
+    with pytest.raises(ValueError, match=r"parameters has \['W_q', 'W_k', 'W_v'\]; it needs"):
         reference.self_attention(X, missing)
 
 
@@ -583,18 +681,23 @@ def test_a_bad_numerical_gradient_is_named():
     for x in (np.ones(3, int), np.ones(3, np.float32)):
         with pytest.raises(TypeError, match=f"x has dtype {x.dtype}; it needs float64"):
             reference.numerical_gradient(np.sum, x)
-    for step in (0, -1e-5, math.nan):
-        with pytest.raises(ValueError, match=f"step is {step}; it must be above 0"):
+    for step in (0, -1e-5, math.nan, math.inf, 1e-20):
+        with pytest.raises(ValueError, match=f"step is {step}; it must be above 0 and move 1.0"):
             reference.numerical_gradient(np.sum, np.ones(3), step=step)
-    with pytest.raises(ValueError, match=r"function returned the shape \(3,\); it needs one"):
-        reference.numerical_gradient(lambda a: a, np.ones(3))
+    for x in (1e300, math.inf, math.nan):
+        with pytest.raises(ValueError, match="step is 1e-05; it must be above 0 and move"):
+            reference.numerical_gradient(np.sum, np.full(3, x))
+    for value in (np.ones(3), None, "1.0", 1j, [], torch.ones(2)):
+        with pytest.raises(ValueError, match=r"function returned .*; it needs one real number"):
+            reference.numerical_gradient(lambda a, value=value: value, np.ones(3))
 
 
-@pytest.mark.parametrize("size", [0, -1, 2.5])
+@pytest.mark.parametrize("size", [0, -1, 2.5, True])
 @pytest.mark.parametrize("place", range(3))
 def test_bad_sizes_are_named(size, place):
     rng = np.random.default_rng(0)
-    error, verb = (TypeError, "needs") if size == 2.5 else (ValueError, "must be at least 1")
+    whole = size in (0, -1)
+    error, verb = (ValueError, "must be at least 1") if whole else (TypeError, "needs an integer")
     names = ("d_in", "d_hidden", "d_out")
     sizes = [size if number == place else 2 for number in range(3)]
     with pytest.raises(error, match=f"{names[place]} is {size}.*{verb}"):
@@ -604,31 +707,40 @@ def test_bad_sizes_are_named(size, place):
     with pytest.raises(error, match=f"{name} is {size}.*{verb}"):
         reference.new_layer(d_model, d_k, d_v=d_v, rng=rng)
     with pytest.raises(error, match=f"{name} is {size}.*{verb}"):
-        module.SelfAttention(d_model, d_k, d_v)
+        module.SelfAttention(d_model, d_k, d_v=d_v)
+    with pytest.raises(error, match=f"{name} is {size}.*{verb}"):
+        module.Stack(d_model, d_k, num_layers=0, d_v=d_v)
+
+
+@pytest.mark.parametrize("spread", [-1.0, math.nan, math.inf])
+def test_a_bad_spread_is_named(spread):
+    with pytest.raises(ValueError, match=f"spread is {spread}; it must be finite and at least 0"):
+        reference.new_network(2, 3, 4, rng=np.random.default_rng(0), spread=spread)
 
 
 def test_a_bad_number_of_layers_is_named():
     with pytest.raises(ValueError, match="num_layers is -1; it must be at least 0"):
-        module.Stack(6, 4, -1)
+        module.Stack(6, 4, num_layers=-1)
     with pytest.raises(TypeError, match=r"num_layers is 1\.5; it needs an integer"):
-        module.Stack(6, 4, 1.5)
+        module.Stack(6, 4, num_layers=1.5)
 
 
 def test_the_module_names_what_is_wrong():
     made = module.SelfAttention(6, 4)
     for x, error, message in (
-        (np.ones((5, 6)), TypeError, "x is of float64; it needs a floating-point tensor"),
-        ([[1.0]], TypeError, "x is of list; it needs a floating-point tensor"),
-        (torch.ones(5, 6).long(), TypeError, "x is of torch.int64; it needs a floating-point"),
+        (np.ones((5, 6)), TypeError, "x is a ndarray; it needs a Tensor"),
+        ([[1.0]], TypeError, "x is a list; it needs a Tensor"),
+        (torch.ones(5, 6).long(), TypeError, "x has dtype torch.int64; it needs a floating-point"),
         (torch.ones(5, 6).double(), TypeError, r"W_q has dtype torch.float32; .* torch.float64"),
-        (torch.ones(6), ValueError, r"x has shape \(6,\); it needs \(..., n, d_model\)"),
+        (torch.ones(6), ValueError, r"x has shape \(6,\); it needs \(\.\.\., n, "),
         (torch.ones(5, 0), ValueError, r"x has shape \(5, 0\); it needs"),
-        (torch.ones(5, 7), ValueError, r"W_q has shape \(6, 4\); it needs \(7, 4\)"),
     ):
         with pytest.raises(error, match=message):
             made(x)
         with pytest.raises(error, match=message):
-            module.Stack(6, 4, 1)(x)
+            module.Stack(6, 4, num_layers=1)(x)
+    with pytest.raises(ValueError, match=r"W_q has shape \(6, 4\); it needs \(7, 4\)"):
+        made(torch.ones(5, 7))
     parameters = dict(zip(MATRICES, tensors(*W.values()), strict=True))
     for name, shape, needed in (
         ("W_k", (6, 3), r"\(6, 4\)"),
@@ -641,10 +753,33 @@ def test_the_module_names_what_is_wrong():
             module.self_attention(torch.ones(5, 6).double(), changed)
         with pytest.raises(TypeError, match=f"{name} has dtype torch.float32"):
             module.self_attention(torch.ones(5, 6).double(), parameters | {name: torch.ones(shape)})
+    x = torch.ones(5, 6).double()
+    for bad, error, message in (
+        (None, ValueError, "parameters has NoneType; it needs a dictionary"),
+        (list(parameters.values()), ValueError, "parameters has list; it needs a dictionary"),
+        (parameters | {"W_x": x}, ValueError, r"parameters has \[.*'W_x'\]; it needs"),
+        (parameters | {3: x}, ValueError, r"parameters has \[.*3\]; it needs"),
+        ({"W_q": parameters["W_q"]}, ValueError, r"parameters has \['W_q'\]; it needs"),
+        (parameters | {"W_v": torch.ones(()).double()}, ValueError, r"W_v has shape \(\)"),
+        (parameters | {"W_q": [[1.0]]}, TypeError, "W_q is a list; it needs a Tensor"),
+        (parameters | {"W_o": None}, TypeError, "W_o is a NoneType; it needs a Tensor"),
+        (W, TypeError, "W_q is a ndarray; it needs a Tensor"),
+        (parameters | {"W_q": x[:, :0].mT, "W_k": x[:, :0].mT}, ValueError, "W_q has shape"),
+        (parameters | {"W_v": torch.ones(6, 0).double()}, ValueError, r"W_v has .* \(6, d_v\)"),
+    ):
+        with pytest.raises(error, match=message):
+            module.self_attention(x, bad)
     with pytest.raises(ValueError, match=r"mask has shape \(4, 5\); .* \(2, 5, 5\)"):
         made(torch.ones(2, 5, 6), mask=np.ones((4, 5), bool))
     with pytest.raises(TypeError, match="mask has dtype float64; it needs bool"):
         made(torch.ones(2, 5, 6), mask=np.ones((5, 5)))
+
+
+def test_the_layer_works_under_weight_norm():
+    made, (x, _) = twin(layer()), tokens()
+    plain = made(torch.from_numpy(x))
+    torch.nn.utils.parametrizations.weight_norm(made, "W_q")
+    close(made(torch.from_numpy(x)), plain.detach())
 
 
 def test_what_is_no_array_is_keyword_only():
@@ -656,7 +791,9 @@ def test_what_is_no_array_is_keyword_only():
         lambda: reference.stack_backward(X, [W], X, mask),
         lambda: reference.numerical_gradient(np.sum, np.ones(3), 1e-5),
         lambda: module.SelfAttention(6, 4)(torch.ones(5, 6), mask),
-        lambda: module.Stack(6, 4, 1)(torch.ones(5, 6), mask),
+        lambda: module.SelfAttention(6, 4, 3),
+        lambda: module.Stack(6, 4, 1),
+        lambda: module.Stack(6, 4, num_layers=1)(torch.ones(5, 6), mask),
     ):
         with pytest.raises(TypeError, match="positional"):
             call()

@@ -22,10 +22,7 @@ def check_qkv(q, k, v, mask, *, kind):
         ValueError: the shapes do not fit; the message gives the shape found and needed.
     """
     for name, array in (("q", q), ("k", k), ("v", v)):
-        if not isinstance(array, kind):
-            raise TypeError(f"{name} is a {type(array).__name__}; it needs a {kind.__name__}")
-        if "float" not in str(array.dtype):
-            raise TypeError(f"{name} has dtype {array.dtype}; it needs a floating-point dtype")
+        check_floating(array, name, kind=kind)
         if array.dtype != q.dtype:
             raise TypeError(f"{name} has dtype {array.dtype}; it must equal that of q, {q.dtype}")
         if array.ndim < 2:
@@ -90,3 +87,90 @@ def check_count(value, name, least=0):
     if count < least:
         raise ValueError(f"{name} is {count}; it must be at least {least}")
     return count
+
+
+def check_floating(array, name, *, kind):
+    """Raise an error that names it unless ``array`` is of the class ``kind`` and floating point.
+
+    Raises:
+        TypeError: it is of another class or dtype.
+    """
+    if not isinstance(array, kind):
+        raise TypeError(f"{name} is a {type(array).__name__}; it needs a {kind.__name__}")
+    if "float" not in str(array.dtype):
+        raise TypeError(f"{name} has dtype {array.dtype}; it needs a floating-point dtype")
+
+
+def check_tokens(x, mask, *, kind, d_model=None):
+    """Raise an error that names the argument unless x holds tokens and the mask fits them.
+
+    Shapes:
+        x: (..., n, d_model), of any positive width unless ``d_model`` is given
+        mask: boolean, broadcastable to (..., n, n), or None
+
+    Raises:
+        TypeError: ``x`` is not floating point or not of the class ``kind``, or the mask is not
+            boolean.
+        ValueError: the shapes do not fit.
+    """
+    check_floating(x, "x", kind=kind)
+    if x.ndim < 2 or x.shape[-1] == 0 or (d_model and x.shape[-1] != d_model):
+        needed = f"(..., n, {d_model or 'd_model'})"
+        raise ValueError(f"x has shape {tuple(x.shape)}; it needs {needed}")
+    if mask is not None:
+        check_mask(mask, (*x.shape[:-1], x.shape[-2]))
+
+
+def check_parameters(parameters, x, axes, *, kind):
+    """Raise an error that names the array unless ``parameters`` holds the arrays that x needs.
+
+    ``axes`` gives a name to each axis of each array, as in ``{"W": ("d_in", "d_out")}``. Axes of
+    one name have one size, and the first of all has that of the last axis of x.
+
+    Raises:
+        TypeError: an array is not of the class ``kind``, or has another dtype than x.
+        ValueError: an array is missing or superfluous, or a shape does not fit or has a 0.
+    """
+    if not isinstance(parameters, dict) or set(parameters) != set(axes):
+        found = list(parameters) if isinstance(parameters, dict) else type(parameters).__name__
+        raise ValueError(f"parameters has {found}; it needs a dictionary of {', '.join(axes)}")
+    sizes = {next(iter(axes.values()))[0]: x.shape[-1]}
+    for name, names in axes.items():
+        array = parameters[name]
+        check_floating(array, name, kind=kind)
+        if array.dtype != x.dtype:
+            raise TypeError(f"{name} has dtype {array.dtype}; it must equal that of x, {x.dtype}")
+        if array.ndim == len(names):
+            found = zip(names, array.shape, strict=True)
+            sizes = {axis: size for axis, size in found if size} | sizes
+        needed = tuple(sizes.get(axis, axis) for axis in names)
+        if array.shape != needed:
+            needed = str(needed).replace("'", "")
+            raise ValueError(f"{name} has shape {tuple(array.shape)}; it needs {needed} here")
+
+
+def check_self_attention(x, parameters, mask, *, kind):
+    """Raise an error that names the argument unless x, the four matrices and the mask fit.
+
+    Raises:
+        TypeError, ValueError: as :func:`check_tokens` and :func:`check_parameters`.
+    """
+    check_tokens(x, mask, kind=kind)
+    axes = {
+        "W_q": ("d_model", "d_k"),
+        "W_k": ("d_model", "d_k"),
+        "W_v": ("d_model", "d_v"),
+        "W_o": ("d_v", "d_model"),
+    }
+    check_parameters(parameters, x, axes, kind=kind)
+
+
+def check_layer_sizes(d_model, d_k, d_v):
+    """Return the three sizes as Python integers, d_v = d_k when it is None.
+
+    Raises:
+        TypeError, ValueError: as :func:`check_count` with ``least=1``.
+    """
+    d_v = d_k if d_v is None else d_v
+    sizes = {"d_model": d_model, "d_k": d_k, "d_v": d_v}
+    return tuple(check_count(size, name, least=1) for name, size in sizes.items())
