@@ -418,7 +418,7 @@ def into_a_buffer_like_the_image(image, size, score):
 wrong(
     "visual_attention.pool_patches",
     *((f"masked with {fill}", masked_with(fill), "a finite score is no mask")
-      for fill in (-50.0, -100.0, -1000.0)),
+      for fill in (-50.0, -100.0, -1000.0, -1e9)),
     ("shifted by at least 0", pooled(
         lambda x, s: (e := np.exp(s - max(s.max(), 0))) @ x / e.sum()
     )),

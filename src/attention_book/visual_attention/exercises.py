@@ -313,7 +313,7 @@ def _raised(pixels):
 
 
 def _lowered(pixels):
-    return pixels - 2000.0
+    return pixels - 2e9  # below any number that might stand for "hidden"
 
 
 def _darkness(pixels):
@@ -335,7 +335,7 @@ def _pool_patches_cases():
         Case("nine pixels, equal scores", (nine, 2, _equal)),
         Case("nine pixels, bright ones weigh more", (nine, 2, _brightness)),
         Case("all scores 1000 higher", (nine, 2, _raised)),
-        Case("all scores 2000 lower", (rng.normal(size=(5, 4)), 3, _lowered)),
+        Case("all scores two thousand million lower", (nine, 2, _lowered)),
         Case("whole numbers as pixels", (np.arange(1, 10).reshape(3, 3), 2, _brightness)),
         Case("another size: 4 × 5 in blocks of 3", (rng.normal(size=(4, 5)), 3, _brightness)),
         Case("dark ones weigh more", (rng.normal(size=(7, 4)), 2, _darkness)),
