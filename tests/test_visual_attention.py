@@ -155,6 +155,31 @@ def test_patches_keep_the_dtype_and_leave_the_image_alone(function, dtype):
     assert (image == before).all()
 
 
+@pytest.mark.parametrize("kind", [np.int64, np.uint8])
+def test_sizes_may_be_integers_of_numpy(kind):
+    """16 times 16 is beyond uint8, and so is minus 250."""
+    image = np.arange(20 * 40).reshape(20, 40, 1)
+    for room in ((reference.patchify, reference.unpatchify),
+                 (in_torch(module.patchify), in_torch(module.unpatchify))):  # fmt: skip
+        patches, _ = room[0](image, kind(16))
+        close(patches, reference.patchify(image, 16)[0], 0)
+        close(room[1](patches, kind(16), kind(20), kind(40)), image, 0)
+        wide = room[1](np.zeros((3 * 13, 400)), kind(20), kind(50), kind(250))
+        assert wide.shape == (50, 250, 1)
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 3, D), (2, 0, 3, D), (2, 3, 0, D)])
+def test_no_image_and_no_cell_are_allowed(shape):
+    for room in (reference.self_attention, in_torch(module.self_attention)):
+        output, weights = room(np.zeros(shape), *matrices(), return_weights=True)
+        assert output.shape == (*shape[:-1], D_V)
+        assert weights.shape == (*shape[:-1], *shape[1:-1])
+    for room in (reference.pool, in_torch(module.pool)):
+        assert room(np.zeros(shape), query()).shape == (shape[0], D)
+    for room in (reference.unpatchify, in_torch(module.unpatchify)):
+        assert room(np.zeros((0, 4, 4)), 2, 4, 4).shape == (0, 4, 4, 1)
+
+
 @both("unpatchify")
 def test_the_image_is_no_view_of_the_patches(function):
     patches = np.zeros((6, 4), np.float32)
@@ -510,6 +535,35 @@ def test_limit_case_a_certain_weight_is_always_drawn(function):
     close(function(scores, uniforms), softmax(scores), 0)
 
 
+@both("glimpse")
+def test_large_scores_do_not_swallow_the_noise(function):
+    scores = np.full((3000, 3), 1e17)
+    uniforms = np.random.default_rng(0).random((3000, 3))
+    close(function(scores, uniforms), function(0 * scores, uniforms), 0)
+    scores[:, 2] = 1e18  # hidden: no peak
+    found = function(scores, uniforms, mask=SEEN)
+    close(found, function(0 * scores, uniforms, mask=SEEN), 0)
+    assert not found[:, 2].any()
+
+
+@both("glimpse")
+def test_any_boolean_mask_will_do(function):
+    scores, uniforms = draws(5)
+    plain = function(scores, uniforms)
+    for mask in (np.True_, np.array(True), torch.tensor(True), torch.ones(5, 1, dtype=bool)):
+        close(function(scores, uniforms, mask=mask), plain, 0)
+    assert not function(scores, uniforms, mask=np.False_).any()
+
+
+@pytest.mark.parametrize("temperature", [1e-30, 1e-308, 1e30, np.float32(0.5), torch.tensor(2.0)])
+def test_any_temperature_leaves_the_gradient_finite(temperature):
+    scores, uniforms = tensors(*draws(20), grad=True)
+    chosen = module.glimpse(scores, uniforms.detach(), temperature=temperature)
+    gradient = torch.autograd.grad((chosen * torch.randn(20, S)).sum(), scores)[0]
+    assert gradient.isfinite().all()
+    assert (chosen.sum(-1) == 1).all()
+
+
 # The gradient of a choice ------------------------------------------------------------------------
 
 
@@ -598,8 +652,9 @@ def test_gradients_keep_the_dtype_and_stay_finite(dtype):
         assert found.dtype == dtype
         assert np.isfinite(found).all()
     far = dtype(60000)  # the difference to its negative is beyond float16
-    found = reference.score_function_gradient(0 * scores, 0 * chosen, far * reward, baseline=-far)
-    assert (found < -1e4).all()
+    equal, first = np.zeros((3, 2), dtype), np.eye(2, dtype=dtype)[[0, 1, 0]]
+    found = reference.score_function_gradient(equal, first, far * reward, baseline=-far)
+    assert (np.abs(found) > 1e4).all()
     assert np.isfinite(found).all()
     wide = scores.astype(computing)
     close(
@@ -610,6 +665,88 @@ def test_gradients_keep_the_dtype_and_stay_finite(dtype):
     found = reference.expected_gradient(scores, chosen)
     close(found, reference.expected_gradient(wide, chosen).astype(dtype), 0)
     np.testing.assert_array_equal(scores, mine)
+
+
+SEEN = np.array([True, True, False])
+
+
+def test_limit_case_a_hidden_position_is_left_out_of_the_gradient():
+    scores, rewards = np.arange(3.0), np.array([1.0, 2.0, 5.0])
+    exact = reference.expected_gradient(scores, rewards, mask=SEEN)
+    close(exact[:2], reference.expected_gradient(scores[:2], rewards[:2]), 1e-15)
+    close(exact.round(3), np.array([-0.197, 0.197, 0.0]))
+    chosen, R = np.eye(3)[:2], rewards[:2]
+    estimates = reference.score_function_gradient(
+        np.tile(scores, (2, 1)), chosen, R, baseline=3.0, mask=SEEN
+    )
+    close(softmax(scores, mask=SEEN)[:2] @ estimates, exact, 1e-14)
+    (s,) = tensors(np.tile(scores, (2, 1)), grad=True)
+    loss = module.reinforce_loss(s, torch.from_numpy(chosen), R, baseline=3.0, mask=SEEN)
+    close(torch.autograd.grad(loss, s)[0], -estimates / 2, 1e-14)
+
+
+def gradients_of_a_draw(scores, chosen, reward, **options):
+    """The same estimate from both rooms, of one draw a row."""
+    ours = reference.score_function_gradient(scores, chosen, reward, **options)
+    s, c = tensors(scores, chosen)
+    loss = module.reinforce_loss(s.requires_grad_(), c, reward, **options)
+    return ours, -len(scores) * torch.autograd.grad(loss, s)[0].numpy()
+
+
+def test_an_empty_row_has_no_gradient():
+    scores = np.array([[0.0, 1.0, 2.0], [np.nan, 0.0, np.inf]])[:, [1, 2, 0]]
+    mask = np.array([[True, True, True], [False, False, False]])
+    chosen = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    for found in gradients_of_a_draw(scores, chosen, 5.0, mask=mask):
+        assert found[0].any()
+        assert not found[1].any()
+    for found in gradients_of_a_draw(0 * chosen, 0 * chosen, 5.0):  # nor has one without a draw
+        assert not found.any()
+    assert not reference.expected_gradient(scores, chosen, mask=mask)[1].any()
+    uniforms = torch.full((2, 3), 0.5)
+    with torch.autograd.set_detect_anomaly(True):
+        (s,) = tensors(scores, grad=True)
+        looked = module.glimpse(s, uniforms, mask=mask)
+        gradient = torch.autograd.grad((looked * torch.arange(3.0)).sum(), s)[0]
+    assert gradient.isfinite().all()
+    assert gradient[0].any()
+    assert not gradient[1].any()
+    assert not looked[1].any()
+
+
+def test_a_score_of_minus_infinity_is_never_drawn_and_has_no_gradient():
+    scores = np.array([[0.0, -np.inf, 1.0], [-np.inf, -np.inf, -np.inf]])
+    uniforms, open_ = np.full((2, 3), 0.5), np.isfinite(scores)
+    for function in (reference.glimpse, in_torch(module.glimpse)):
+        close(function(scores, uniforms), np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]))
+    chosen = reference.glimpse(scores, uniforms)
+    hidden = np.where(open_, scores, 7.0)
+    expected, _ = gradients_of_a_draw(hidden, chosen, 2.0, mask=open_)
+    for found in gradients_of_a_draw(scores, chosen, 2.0):
+        close(found, expected, 1e-14)
+    (s,) = tensors(scores, grad=True)
+    looked = module.glimpse(s, torch.from_numpy(uniforms), temperature=0.5)
+    gradient = torch.autograd.grad((looked * torch.randn(3)).sum(), s)[0]
+    assert gradient.isfinite().all()
+
+
+def test_a_hidden_position_that_was_chosen_is_refused():
+    for call in (reference.score_function_gradient, in_torch(module.reinforce_loss)):
+        with pytest.raises(ValueError, match="chosen has a position that may not be drawn"):
+            call(np.zeros((2, 3)), np.eye(3)[[0, 2]], 1.0, mask=SEEN)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_the_loss_has_the_dtype_of_the_scores(dtype):
+    scores = torch.zeros(2, 3, dtype=dtype, requires_grad=True)
+    chosen = torch.eye(3, dtype=dtype)[:2]
+    wide = torch.promote_types(dtype, torch.float32)
+    for reward in (torch.ones(2).double(), torch.tensor([True, True]), np.ones(2), True, 1):
+        loss = module.reinforce_loss(scores, chosen, reward, baseline=np.float64(0.5))
+        assert loss.dtype == wide
+        assert math.isclose(loss.item(), math.log(3) / 2, rel_tol=1e-6)
+    huge = torch.full((2,), 1e5, dtype=torch.float64)  # beyond float16
+    assert module.reinforce_loss(scores, chosen, huge).isfinite()
 
 
 def test_gradcheck():
@@ -666,6 +803,8 @@ def test_a_bad_image_or_size_is_named(image, size, error, message):
             r"patches has shape \(4, 6\); it needs \(..., 4, a multiple of 4",
         ),
         (np.ones(4), (2, 2, 2), ValueError, r"patches has shape \(4,\); it needs \(..., 1, "),
+        (np.ones((4, 0)), (2, 4, 4), ValueError, r"patches has shape \(4, 0\); it needs"),
+        (np.ones(()), (2, 4, 4), ValueError, r"patches has shape \(\); it needs"),
         (np.ones((4, 4)), (2, 4, 0), ValueError, "width is 0; it must be at least 1"),
         (np.ones((4, 4)), (2, -1, 4), ValueError, "height is -1; it must be at least 1"),
         (np.ones((4, 4)), (0, 4, 4), ValueError, "size is 0; it must be at least 1"),
@@ -753,6 +892,9 @@ def test_bad_scores_and_dice_are_named():
     for temperature in (0, -1.0, math.nan):
         with pytest.raises(ValueError, match=r"temperature is .*; it must be above 0"):
             module.glimpse(torch.ones(3), torch.zeros(3), temperature=temperature)
+    for temperature in (None, "1", torch.ones(3)):
+        with pytest.raises(TypeError, match=r"temperature is .*; it needs one number"):
+            module.glimpse(torch.ones(3), torch.zeros(3), temperature=temperature)
 
 
 def test_a_bad_draw_is_named():
@@ -769,6 +911,10 @@ def test_a_bad_draw_is_named():
                 r"reward has shape \(8,\); it needs one number for each draw, \(\)",
             ),
             (ROW, 1.0, {"baseline": ROW}, ValueError, r"baseline has shape \(8,\); it needs one"),
+            (ROW, None, {}, TypeError, "reward .*; it needs numbers"),
+            (ROW, "1", {}, TypeError, "reward .*; it needs numbers"),
+            (ROW, 1.0, {"mask": ROW}, TypeError, "mask has dtype .*; it needs bool"),
+            (ROW, 1.0, {"mask": ROW[1:] > 0}, ValueError, r"mask has shape \(7,\); .* \(8,\)"),
         ):
             with pytest.raises(error, match=message):
                 function(ROW, chosen, reward, **more)
@@ -779,12 +925,14 @@ def test_a_bad_draw_is_named():
 def test_module_takes_tensors_only():
     x, w = torch.ones(H, W, D), torch.ones(D)
     for call, message in (
-        (lambda: module.patchify(np.ones((4, 4, 1)), 2), "image is float64; it needs a tensor"),
-        (lambda: module.unpatchify([[1.0]], 1, 1, 1), "patches is list; it needs a tensor"),
-        (lambda: module.pool(x.numpy(), w), "x is float32; it needs a floating-point tensor"),
-        (lambda: module.self_attention(x, w, w, "W"), "W_v is str; it needs a floating"),
-        (lambda: module.glimpse([1.0], w), "scores is list; it needs a floating-point tensor"),
-        (lambda: module.reinforce_loss(w, 1.0, 1.0), "chosen is float; it needs a floating"),
+        (lambda: module.patchify(np.ones((4, 4, 1)), 2), "image is a ndarray; it needs a Tensor"),
+        (lambda: module.unpatchify([[1.0]], 1, 1, 1), "patches is a list; it needs a Tensor"),
+        (lambda: module.pool(x.numpy(), w), "x is a ndarray; it needs a Tensor"),
+        (lambda: module.pool(x, w.numpy()), "w is a ndarray; it needs a Tensor"),
+        (lambda: module.pool(x, w.int()), "w has dtype torch.int32; it needs a floating-point"),
+        (lambda: module.self_attention(x, "W", w, w), "W_q is a str; it needs a Tensor"),
+        (lambda: module.glimpse([1.0], w), "scores is a list; it needs a Tensor"),
+        (lambda: module.reinforce_loss(w, 1.0, 1.0), "chosen is a float; it needs a Tensor"),
     ):
         with pytest.raises(TypeError, match=message):
             call()
@@ -830,3 +978,9 @@ def test_a_heat_map_has_a_tile_for_each_cell_of_some_weight_and_for_the_one_that
 def test_a_gallery_removes_the_panels_that_stay_empty():
     figure = figures.gallery([np.zeros((4, 6))] * 3, "abc", title="three", columns=2)
     assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("images", "labels"), [(3, "ab"), (2, "abc"), (0, "")])
+def test_a_gallery_wants_a_label_for_each_image(images, labels):
+    with pytest.raises(ValueError, match=rf"{images} images and {len(labels)} labels"):
+        figures.gallery([np.zeros((4, 6))] * images, labels, title="some")

@@ -119,8 +119,8 @@ def as_tensor(mask, device=None):
     Raises:
         TypeError: ``mask`` is neither an array nor a tensor.
     """
-    if isinstance(mask, np.ndarray):
-        return torch.from_numpy(mask.copy()).to(device)  # PyTorch can't share every view
+    if isinstance(mask, np.ndarray | np.bool_):
+        return torch.from_numpy(np.array(mask)).to(device)  # PyTorch can't share every view
     if isinstance(mask, torch.Tensor):
         return mask.to(device)
     raise TypeError(f"mask is a {type(mask).__name__}; it needs a boolean array or tensor")

@@ -52,6 +52,74 @@ def check_qkv(q, k, v, mask, *, kind):
         check_mask(mask, (*leading, q.shape[-2], k.shape[-2]))
 
 
+def check_floating(array, name, *, kind):
+    """Raise an error that names ``array`` unless it is of that class and holds floats.
+
+    Raises:
+        TypeError: ``array`` is not of the class ``kind``, or its dtype is not floating point.
+    """
+    if not isinstance(array, kind):
+        raise TypeError(f"{name} is a {type(array).__name__}; it needs a {kind.__name__}")
+    if "float" not in str(array.dtype):
+        raise TypeError(f"{name} has dtype {array.dtype}; it needs a floating-point dtype")
+
+
+def check_map(x, mask, *, kind):
+    """Raise an error unless x is a feature map, (..., H, W, d), and the mask fits its cells.
+
+    Raises:
+        TypeError: ``x`` is not of the class ``kind`` or not floating point, or ``mask`` is not
+            boolean.
+        ValueError: ``x`` has fewer than three dimensions or no feature, or ``mask`` does not
+            broadcast to (..., H, W).
+    """
+    check_floating(x, "x", kind=kind)
+    if x.ndim < 3 or x.shape[-1] == 0:
+        raise ValueError(f"x has shape {tuple(x.shape)}; it needs (..., height, width, features)")
+    if mask is not None:
+        check_mask(mask, x.shape[:-1])
+
+
+def check_projections(x, W_q, W_k, W_v, *, kind):
+    """Raise an error that names the matrix unless each takes the features of x.
+
+    Raises:
+        TypeError: a matrix is not of the class ``kind``, or its dtype is not that of x.
+        ValueError: a matrix has the wrong shape, or W_q and W_k differ in theirs.
+    """
+    for name, W in (("W_q", W_q), ("W_k", W_k), ("W_v", W_v)):
+        check_floating(W, name, kind=kind)
+        if W.dtype != x.dtype:
+            raise TypeError(f"{name} has dtype {W.dtype}; it must equal that of x, {x.dtype}")
+        if W.ndim != 2 or len(W) != x.shape[-1] or W.shape[1] == 0:
+            raise ValueError(
+                f"{name} has shape {tuple(W.shape)}; it needs one row for each feature of x, "
+                f"({x.shape[-1]}, ...)"
+            )
+    if W_k.shape != W_q.shape:
+        raise ValueError(
+            f"W_k has shape {tuple(W_k.shape)}; it must equal that of W_q, {tuple(W_q.shape)}"
+        )
+
+
+def check_scores(scores, *, kind, **others):
+    """Raise an error that names the argument unless all are floats of the shape of scores.
+
+    Raises:
+        TypeError: an argument is not of the class ``kind``, or not floating point.
+        ValueError: ``scores`` has no position, or another argument has another shape.
+    """
+    for name, array in {"scores": scores, **others}.items():
+        check_floating(array, name, kind=kind)
+        if array.ndim < 1 or array.shape[-1] == 0:
+            raise ValueError(f"{name} has shape {tuple(array.shape)}; it needs (..., positions)")
+        if array.shape != scores.shape:
+            raise ValueError(
+                f"{name} has shape {tuple(array.shape)}; it must equal that of scores, "
+                f"{tuple(scores.shape)}"
+            )
+
+
 def check_mask(mask, shape):
     """Raise unless ``mask`` is boolean and broadcasts to ``shape``.
 

@@ -16,7 +16,14 @@ def gallery(images, labels, *, title, columns=2):
     Shapes:
         images: N arrays (H, W), grey in [0, 1], or (H, W, 3), in colour; all of one aspect
         labels: N texts
+
+    Raises:
+        ValueError: there is no image, or not one label for each.
     """
+    if not len(images) == len(labels) > 0:
+        raise ValueError(
+            f"there are {len(images)} images and {len(labels)} labels; each image needs a label"
+        )
     rows = -(-len(images) // columns)
     height, width = np.shape(images[0])[:2]
     size = 5.0, rows * (5.0 / columns * height / width + 0.3) + 0.4

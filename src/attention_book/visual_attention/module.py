@@ -1,12 +1,21 @@
 r"""Visual attention in PyTorch: patches, pooling a feature map, self-attention on it, glimpses."""
 
+from numbers import Real
+
 import torch
 import torch.nn.functional as F
 
 from attention_book.attention_pooling import module as attention_pooling
 from attention_book.masks import as_tensor
 from attention_book.scaled_dot_product import module as scaled_dot_product
-from attention_book.shapes import check_mask
+from attention_book.shapes import (
+    check_count,
+    check_floating,
+    check_map,
+    check_mask,
+    check_projections,
+    check_scores,
+)
 
 
 def patchify(image, size):
@@ -26,8 +35,8 @@ def patchify(image, size):
         A. Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021, section 3.1. Departures:
         any height and width, with a mask for the remainder; no projection.
     """
-    _check_tensors(image=image)
-    _check_counts(size=size)
+    _check_tensor(image, "image")
+    size = check_count(size, "size", least=1)
     if image.ndim < 3 or 0 in image.shape[-3:]:
         raise ValueError(
             f"image has shape {tuple(image.shape)}; it needs (..., height, width, channels)"
@@ -58,16 +67,18 @@ def unpatchify(patches, size, height, width):
         A. Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021, section 3.1, read
         backwards. Departure: any height and width.
     """
-    _check_tensors(patches=patches)
-    _check_counts(size=size, height=height, width=width)
+    _check_tensor(patches, "patches")
+    size = check_count(size, "size", least=1)
+    height, width = check_count(height, "height", least=1), check_count(width, "width", least=1)
     rows, columns = -(-height // size), -(-width // size)
-    if patches.ndim < 2 or patches.shape[-2] != rows * columns or patches.shape[-1] % size**2:
+    C = patches.shape[-1] // size**2 if patches.ndim else 0
+    if C == 0 or patches.shape[-2:] != (rows * columns, size * size * C):
         raise ValueError(
             f"patches has shape {tuple(patches.shape)}; it needs (..., {rows * columns}, "
             f"a multiple of {size**2})"
         )
     lead = patches.shape[:-2]
-    squares = patches.reshape(*lead, rows, columns, size, size, patches.shape[-1] // size**2)
+    squares = patches.reshape(*lead, rows, columns, size, size, C)
     image = squares.transpose(-4, -3).flatten(-5, -4).flatten(-3, -2)
     return image[..., :height, :width, :].clone()
 
@@ -80,7 +91,7 @@ def pool(x, w, *, mask=None, return_weights=False):
         axis with ``movedim(-3, -1)``)
         w: (d,), of any floating-point dtype
         mask: boolean tensor or NumPy array, broadcastable to (..., H, W); True = may be attended
-        to
+        to. What it hides must still be finite.
         returns: (..., d), and with ``return_weights`` also the heat map (..., H, W), both in the
         dtype of x. A map of which nothing may be seen gives zeros.
 
@@ -93,6 +104,7 @@ def pool(x, w, *, mask=None, return_weights=False):
         of a feature map). Departures: one learned query and a dot product as score; masks.
     """
     cells, mask = _cells(x, mask)
+    check_floating(w, "w", kind=torch.Tensor)
     result = attention_pooling.pool(cells, w, mask=mask, return_weights=return_weights)
     return (result[0], result[1].reshape(x.shape[:-1])) if return_weights else result
 
@@ -103,7 +115,7 @@ def self_attention(x, W_q, W_k, W_v, *, mask=None, return_weights=False):
     Shapes:
         x: (..., H, W, d); W_q, W_k: (d, d_k); W_v: (d, d_v)
         mask: boolean tensor or NumPy array, broadcastable to (..., H, W); True = may be attended
-        to, by every cell
+        to, by every cell. What it hides must still be finite.
         returns: (..., H, W, d_v), and with ``return_weights`` also the weights
         (..., H, W, H, W): first the cell that asks, then the cell that is looked at; both in the
         dtype of x. Where nothing may be seen, all are zeros.
@@ -118,15 +130,15 @@ def self_attention(x, W_q, W_k, W_v, *, mask=None, return_weights=False):
         Departures: the scale of dot-product attention; no residual connection; masks.
     """
     cells, mask = _cells(x, mask)
-    _check_matrices(x, W_q=W_q, W_k=W_k, W_v=W_v)
+    check_projections(x, W_q, W_k, W_v, kind=torch.Tensor)
     dtype = torch.promote_types(x.dtype, torch.float32)
     q, k, v = (cells.to(dtype) @ W.to(dtype) for W in (W_q, W_k, W_v))
-    result = scaled_dot_product.attention(q, k, v, mask=mask, return_weights=return_weights)
-    output = result[0] if return_weights else result
-    output = output.reshape(*x.shape[:-1], W_v.shape[1]).to(x.dtype)
+    shape = *x.shape[:-1], W_v.shape[1]
     if not return_weights:
-        return output
-    return output, result[1].reshape(*x.shape[:-1], *x.shape[-3:-1]).to(x.dtype)
+        return scaled_dot_product.attention(q, k, v, mask=mask).reshape(shape).to(x.dtype)
+    output, weights = scaled_dot_product.attention(q, k, v, mask=mask, return_weights=True)
+    weights = weights.reshape(*x.shape[:-1], *x.shape[-3:-1])
+    return output.reshape(shape).to(x.dtype), weights.to(x.dtype)
 
 
 def glimpse(scores, uniforms, *, temperature=1.0, mask=None):
@@ -140,14 +152,14 @@ def glimpse(scores, uniforms, *, temperature=1.0, mask=None):
     Shapes:
         scores: (..., S)
         uniforms: the shape of scores, each at least 0 and below 1, as ``torch.rand`` makes them
-        temperature: above 0, of the softmax that goes back
+        temperature: one number above 0, of the softmax that goes back
         mask: boolean tensor or NumPy array, broadcastable to the shape of scores; True = may be
         drawn
         returns: (..., S) in the dtype of scores: a single 1, or none where nothing may be drawn
 
     Raises:
         TypeError: ``scores`` or ``uniforms`` is not a floating-point tensor, or ``mask`` is not
-            boolean.
+            boolean, or ``temperature`` is not one number.
         ValueError: the shapes do not fit, ``uniforms`` has a number outside [0, 1), or
             ``temperature`` is not above 0.
 
@@ -155,23 +167,21 @@ def glimpse(scores, uniforms, *, temperature=1.0, mask=None):
         E. Jang, S. Gu, B. Poole, "Categorical Reparameterization with Gumbel-Softmax", 2017,
         section 2.2 (straight-through). Departure: masks.
     """
-    _check_scores(scores, uniforms=uniforms)
+    check_scores(scores, uniforms=uniforms, kind=torch.Tensor)
     if not ((uniforms >= 0) & (uniforms < 1)).all():
         raise ValueError("uniforms has a number outside [0, 1)")
-    if not temperature > 0:
-        raise ValueError(f"temperature is {temperature}; it must be above 0")
-    wide = uniforms.double().clamp_min(torch.finfo(torch.double).tiny)  # ln 0 is no number
-    noisy = scores.double() - torch.log(-torch.log(wide))
-    soft = scaled_dot_product.masked_softmax(noisy / temperature, mask)
-    if mask is None:
-        mask = torch.ones_like(scores, dtype=torch.bool)
-    mask = as_tensor(mask, scores.device).expand(scores.shape)
-    chosen = noisy.masked_fill(~mask, -torch.inf).argmax(dim=-1)
-    hard = F.one_hot(chosen, scores.shape[-1]) * mask
+    _check_temperature(temperature)
+    # u = 0 would make the noise −∞, and a position that could never be drawn
+    wide = uniforms.double().clamp_min(torch.finfo(torch.double).tiny)
+    log_weights, mask = _log_weights(scores.double(), mask)
+    noisy = log_weights - torch.log(-torch.log(wide))
+    best, drawn = noisy.detach().max(dim=-1, keepdim=True)
+    soft = scaled_dot_product.masked_softmax((noisy - best) / temperature, mask)
+    hard = F.one_hot(drawn[..., 0], scores.shape[-1]) * mask
     return (hard + (soft - soft.detach())).to(scores.dtype)
 
 
-def reinforce_loss(scores, chosen, reward, *, baseline=0.0):
+def reinforce_loss(scores, chosen, reward, *, baseline=0.0, mask=None):
     r"""Return a loss whose gradient is minus the score-function estimate, averaged over draws.
 
     .. math:: -\frac1N \sum (R - b) \ln \alpha_{\text{chosen}}
@@ -181,80 +191,72 @@ def reinforce_loss(scores, chosen, reward, *, baseline=0.0):
 
     Shapes:
         scores: (..., S); chosen: the same, one-hot, as :func:`glimpse` returns it
-        reward, baseline: tensors (...), or one number for all
-        returns: a number
+        reward, baseline: one number for each draw, a tensor (...), or one number for all
+        mask: boolean tensor or NumPy array, broadcastable to the shape of scores; True = may be
+        drawn
+        returns: a number in the dtype of scores, at least in single precision. A row of which
+        nothing may be drawn adds 0. Without a draw the mean is NaN, as that of PyTorch's losses.
 
     Raises:
-        TypeError: ``scores`` or ``chosen`` is not a floating-point tensor.
-        ValueError: the shapes do not fit; the message names the argument.
+        TypeError: ``scores`` or ``chosen`` is not a floating-point tensor, ``reward`` or
+            ``baseline`` is no number, or ``mask`` is not boolean.
+        ValueError: the shapes do not fit, or ``chosen`` is where ``mask`` hides.
 
     Source:
         R. J. Williams, "Simple Statistical Gradient-Following Algorithms for Connectionist
         Reinforcement Learning", 1992 (REINFORCE, with a baseline).
     """
-    _check_scores(scores, chosen=chosen)
-    reward, baseline = (torch.as_tensor(x).detach() for x in (reward, baseline))
-    for name, numbers in (("reward", reward), ("baseline", baseline)):
-        if numbers.shape not in ((), scores.shape[:-1]):
-            raise ValueError(
-                f"{name} has shape {tuple(numbers.shape)}; it needs one number for each draw, "
-                f"{tuple(scores.shape[:-1])}"
-            )
-    log_weight = (torch.log_softmax(scores, dim=-1) * chosen.detach()).sum(dim=-1)
-    return -((reward - baseline) * log_weight).mean()
+    check_scores(scores, chosen=chosen, kind=torch.Tensor)
+    advantage = _per_draw(reward, "reward", scores) - _per_draw(baseline, "baseline", scores)
+    log_weights, mask = _log_weights(scores.to(advantage.dtype), mask)
+    chosen = chosen.detach()
+    if chosen[~mask].any():
+        raise ValueError("chosen has a position that may not be drawn")
+    chosen_log_weight = torch.where(chosen == 0, 0, chosen * log_weights).sum(dim=-1)  # not 0 · −∞
+    return -(advantage * chosen_log_weight).mean()
 
 
 def _cells(x, mask):
     """Return the cells of a feature map as one sequence, and the mask over them as keys."""
-    _check_tensors(floating=True, x=x)
-    if x.ndim < 3 or x.shape[-1] == 0:
-        raise ValueError(f"x has shape {tuple(x.shape)}; it needs (..., height, width, features)")
+    check_map(x, mask, kind=torch.Tensor)
     if mask is not None:
-        check_mask(mask, x.shape[:-1])
         mask = as_tensor(mask, x.device).expand(x.shape[:-1]).flatten(-2).unsqueeze(-2)
     return x.flatten(-3, -2), mask
 
 
-def _check_tensors(*, floating=False, **arguments):
-    for name, value in arguments.items():
-        if not isinstance(value, torch.Tensor) or (floating and not value.is_floating_point()):
-            found = getattr(value, "dtype", type(value).__name__)
-            kind = "floating-point tensor" if floating else "tensor"
-            raise TypeError(f"{name} is {found}; it needs a {kind}")
+def _log_weights(scores, mask):
+    """Return ln α, and where may be drawn, in the shape of scores: a score of −∞ hides, too."""
+    allowed = scores != -torch.inf
+    if mask is not None:
+        check_mask(mask, scores.shape)
+        allowed = allowed & as_tensor(mask, scores.device)
+    empty = ~allowed.any(dim=-1, keepdim=True)  # has no softmax: any numbers but NaN will do
+    scores = scores.masked_fill(~allowed, -torch.inf).masked_fill(empty, 0)
+    return torch.log_softmax(scores, dim=-1), allowed
 
 
-def _check_counts(**counts):
-    for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name} is {value!r}; it needs an integer")
-        if value < 1:
-            raise ValueError(f"{name} is {value}; it must be at least 1")
-
-
-def _check_matrices(x, **matrices):
-    _check_tensors(floating=True, **matrices)
-    for name, W in matrices.items():
-        if W.dtype != x.dtype:
-            raise TypeError(f"{name} has dtype {W.dtype}; it must equal that of x, {x.dtype}")
-        if W.ndim != 2 or len(W) != x.shape[-1] or W.shape[1] == 0:
-            raise ValueError(
-                f"{name} has shape {tuple(W.shape)}; it needs one row for each feature of x, "
-                f"({x.shape[-1]}, ...)"
-            )
-    if matrices["W_k"].shape != matrices["W_q"].shape:
+def _per_draw(numbers, name, scores):
+    """Return one number for each row of scores, or one for all, at least in single precision."""
+    dtype = torch.promote_types(scores.dtype, torch.float32)
+    try:
+        numbers = torch.as_tensor(numbers, dtype=dtype, device=scores.device).detach()
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"{name} is a {type(numbers).__name__}; it needs numbers") from None
+    if numbers.shape not in ((), scores.shape[:-1]):
         raise ValueError(
-            f"W_k has shape {tuple(matrices['W_k'].shape)}; it must equal that of W_q, "
-            f"{tuple(matrices['W_q'].shape)}"
+            f"{name} has shape {tuple(numbers.shape)}; it needs one number for each draw, "
+            f"{tuple(scores.shape[:-1])}"
         )
+    return numbers
 
 
-def _check_scores(scores, **others):
-    _check_tensors(floating=True, scores=scores, **others)
-    for name, array in {"scores": scores, **others}.items():
-        if array.ndim < 1 or array.shape[-1] == 0:
-            raise ValueError(f"{name} has shape {tuple(array.shape)}; it needs (..., positions)")
-        if array.shape != scores.shape:
-            raise ValueError(
-                f"{name} has shape {tuple(array.shape)}; it must equal that of scores, "
-                f"{tuple(scores.shape)}"
-            )
+def _check_temperature(temperature):
+    if not isinstance(temperature, Real) and getattr(temperature, "shape", None) != ():
+        raise TypeError(f"temperature is {temperature!r}; it needs one number")
+    if not temperature > 0:
+        raise ValueError(f"temperature is {temperature}; it must be above 0")
+
+
+def _check_tensor(array, name):
+    if not isinstance(array, torch.Tensor):
+        raise TypeError(f"{name} is a {type(array).__name__}; it needs a Tensor")

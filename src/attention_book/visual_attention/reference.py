@@ -4,7 +4,7 @@ import numpy as np
 
 from attention_book.attention_pooling import reference as attention_pooling
 from attention_book.scaled_dot_product import reference as scaled_dot_product
-from attention_book.shapes import check_mask
+from attention_book.shapes import check_count, check_map, check_projections, check_scores
 from attention_book.softmax import softmax
 
 
@@ -28,8 +28,7 @@ def patchify(image, size):
         A. Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021, section 3.1. Departures:
         any height and width, with a mask for the remainder; no projection.
     """
-    image = np.asarray(image)
-    _check_counts(size=size)
+    image, size = np.asarray(image), check_count(size, "size", least=1)
     if image.ndim < 3 or 0 in image.shape[-3:]:
         raise ValueError(f"image has shape {image.shape}; it needs (..., height, width, channels)")
     inside = np.ones(image.shape[-3:], bool)
@@ -61,12 +60,18 @@ def unpatchify(patches, size, height, width):
         backwards. Departure: any height and width.
     """
     patches = np.asarray(patches)
-    _check_counts(size=size, height=height, width=width)
+    size = check_count(size, "size", least=1)
+    height, width = check_count(height, "height", least=1), check_count(width, "width", least=1)
     rows, columns = -(-height // size), -(-width // size)
-    _check_patches(patches, rows * columns, size)
+    C = patches.shape[-1] // size**2 if patches.ndim else 0
+    if C == 0 or patches.shape[-2:] != (rows * columns, size * size * C):
+        raise ValueError(
+            f"patches has shape {patches.shape}; it needs (..., {rows * columns}, "
+            f"a multiple of {size**2})"
+        )
     *lead, _, _ = patches.shape
-    squares = patches.reshape(*lead, rows, columns, size, size, -1).swapaxes(-4, -3)
-    return squares.reshape(*lead, rows * size, columns * size, -1)[..., :height, :width, :].copy()
+    squares = patches.reshape(*lead, rows, columns, size, size, C).swapaxes(-4, -3)
+    return squares.reshape(*lead, rows * size, columns * size, C)[..., :height, :width, :].copy()
 
 
 def pool(x, w, *, mask=None, return_weights=False):
@@ -75,7 +80,8 @@ def pool(x, w, *, mask=None, return_weights=False):
     Shapes:
         x: (..., H, W, d), a vector for each cell
         w: (d,), of any floating-point dtype
-        mask: boolean, broadcastable to (..., H, W); True = may be attended to
+        mask: boolean, broadcastable to (..., H, W); True = may be attended to. What it hides
+        must still be finite.
         returns: (..., d), and with ``return_weights`` also the heat map (..., H, W), both in the
         dtype of x. A map of which nothing may be seen gives zeros.
 
@@ -102,7 +108,8 @@ def self_attention(x, W_q, W_k, W_v, *, mask=None, return_weights=False):
 
     Shapes:
         x: (..., H, W, d); W_q, W_k: (d, d_k); W_v: (d, d_v)
-        mask: boolean, broadcastable to (..., H, W); True = may be attended to, by every cell
+        mask: boolean, broadcastable to (..., H, W); True = may be attended to, by every cell.
+        What it hides must still be finite.
         returns: (..., H, W, d_v), and with ``return_weights`` also the weights
         (..., H, W, H, W): first the cell that asks, then the cell that is looked at; both in the
         dtype of x. Where nothing may be seen, all are zeros.
@@ -118,11 +125,11 @@ def self_attention(x, W_q, W_k, W_v, *, mask=None, return_weights=False):
     """
     x, W_q, W_k, W_v = map(np.asarray, (x, W_q, W_k, W_v))
     cells, mask = _cells(x, mask)
-    _check_matrices(x, W_q=W_q, W_k=W_k, W_v=W_v)
+    check_projections(x, W_q, W_k, W_v, kind=np.ndarray)
     dtype = np.promote_types(x.dtype, np.float32)
     q, k, v = (cells.astype(dtype) @ W.astype(dtype) for W in (W_q, W_k, W_v))
     output, weights = scaled_dot_product.attention(q, k, v, mask=mask, return_weights=True)
-    output = output.reshape(*x.shape[:-1], -1).astype(x.dtype)
+    output = output.reshape(*x.shape[:-1], W_v.shape[1]).astype(x.dtype)
     weights = weights.reshape(*x.shape[:-1], *x.shape[-3:-1]).astype(x.dtype)
     return (output, weights) if return_weights else output
 
@@ -131,8 +138,11 @@ def glimpse(scores, uniforms, *, mask=None):
     r"""Look at one position, drawn with the softmax of the scores as probabilities.
 
     The position of the largest :math:`s_j - \ln(-\ln u_j)` is such a draw when the :math:`u_j`
-    are independent and uniform between 0 and 1. It comes as one-hot weights:
-    ``glimpse(scores, uniforms) @ values`` is hard attention, ``softmax(scores) @ values`` soft.
+    are independent and uniform between 0 and 1. So is that of the largest
+    :math:`\ln \alpha_j - \ln(-\ln u_j)`: a row's scores and its :math:`\ln \alpha_j` differ by
+    one number, and only the scores can be so large that they swallow the noise. The draw comes
+    as one-hot weights: ``glimpse(scores, uniforms) @ values`` is hard attention,
+    ``softmax(scores) @ values`` soft.
 
     Shapes:
         scores: (..., S)
@@ -149,18 +159,19 @@ def glimpse(scores, uniforms, *, mask=None):
         Gumbel-max trick). Departure: masks.
     """
     scores, uniforms = np.asarray(scores), np.asarray(uniforms)
-    _check_scores(scores, uniforms=uniforms)
+    check_scores(scores, uniforms=uniforms, kind=np.ndarray)
     if not ((uniforms >= 0) & (uniforms < 1)).all():
         raise ValueError("uniforms has a number outside [0, 1)")
-    mask = np.ones(scores.shape, bool) if mask is None else mask
-    check_mask(mask, scores.shape)
-    uniforms = np.maximum(uniforms.astype(float), np.finfo(float).tiny)  # ln 0 is no number
-    noisy = np.where(mask, scores - np.log(-np.log(uniforms)), -np.inf)
-    first = np.arange(scores.shape[-1]) == noisy.argmax(axis=-1)[..., None]
-    return (first & mask).astype(scores.dtype)
+    # u = 0 would make the noise −∞, and a position that could never be drawn
+    uniforms = np.maximum(uniforms.astype(float), np.finfo(float).tiny)
+    weights = softmax(scores.astype(float), mask=mask)
+    with np.errstate(divide="ignore"):  # ln 0 = −∞: never drawn, as it should be
+        noisy = np.log(weights) - np.log(-np.log(uniforms))
+    drawn = np.arange(scores.shape[-1]) == noisy.argmax(axis=-1)[..., None]
+    return (drawn & (weights > 0)).astype(scores.dtype)
 
 
-def score_function_gradient(scores, chosen, reward, *, baseline=0.0):
+def score_function_gradient(scores, chosen, reward, *, baseline=0.0, mask=None):
     r"""Estimate from one draw how the expected reward changes with the scores.
 
     .. math:: (R - b)\, \frac{\partial \ln \alpha_{\text{chosen}}}{\partial s_j}
@@ -171,32 +182,31 @@ def score_function_gradient(scores, chosen, reward, *, baseline=0.0):
 
     Shapes:
         scores: (..., S); chosen: the same, one-hot, as :func:`glimpse` returns it
-        reward, baseline: (...), or one number for all
-        returns: (..., S) in the dtype of scores
+        reward, baseline: one number for each draw, of shape (...), or one number for all
+        mask: boolean, broadcastable to the shape of scores; True = may be drawn
+        returns: (..., S) in the dtype of scores; zeros where nothing may be drawn
 
     Raises:
-        TypeError: ``scores`` or ``chosen`` is not floating point.
-        ValueError: the shapes do not fit; the message names the argument.
+        TypeError: ``scores`` or ``chosen`` is not floating point, ``reward`` or ``baseline`` is
+            no number, or ``mask`` is not boolean.
+        ValueError: the shapes do not fit, or ``chosen`` is where ``mask`` hides.
 
     Source:
         R. J. Williams, "Simple Statistical Gradient-Following Algorithms for Connectionist
         Reinforcement Learning", 1992 (REINFORCE, with a baseline).
     """
     scores, chosen = np.asarray(scores), np.asarray(chosen)
-    _check_scores(scores, chosen=chosen)
+    check_scores(scores, chosen=chosen, kind=np.ndarray)
     dtype = np.promote_types(scores.dtype, np.float32)
-    reward, baseline = np.asarray(reward, dtype), np.asarray(baseline, dtype)
-    for name, numbers in (("reward", reward), ("baseline", baseline)):
-        if numbers.shape not in ((), scores.shape[:-1]):
-            raise ValueError(
-                f"{name} has shape {numbers.shape}; it needs one number for each draw, "
-                f"{scores.shape[:-1]}"
-            )
-    gradient = (reward - baseline)[..., None] * (chosen - softmax(scores.astype(dtype)))
-    return gradient.astype(scores.dtype)
+    weights = softmax(scores.astype(dtype), mask=mask)
+    if mask is not None and chosen[~np.broadcast_to(mask, scores.shape)].any():
+        raise ValueError("chosen has a position that may not be drawn")
+    advantage = _per_draw(reward, "reward", scores) - _per_draw(baseline, "baseline", scores)
+    draws = chosen.sum(axis=-1, keepdims=True)  # 1, and 0 on an empty row
+    return (advantage[..., None] * (chosen - draws * weights)).astype(scores.dtype)
 
 
-def expected_gradient(scores, rewards):
+def expected_gradient(scores, rewards, *, mask=None):
     r"""Return exactly how the expected reward changes with the scores, by trying all positions.
 
     .. math:: \frac{\partial}{\partial s_j} \sum_i \alpha_i R_i
@@ -206,74 +216,42 @@ def expected_gradient(scores, rewards):
 
     Shapes:
         scores: (..., S); rewards: the same, what each position would earn
-        returns: (..., S) in the dtype of scores
+        mask: boolean, broadcastable to the shape of scores; True = may be drawn. What it hides
+        must still have a finite reward.
+        returns: (..., S) in the dtype of scores; zeros where nothing may be drawn
 
     Raises:
-        TypeError: ``scores`` or ``rewards`` is not floating point.
+        TypeError: ``scores`` or ``rewards`` is not floating point, or ``mask`` is not boolean.
         ValueError: the shapes do not fit; the message names the argument.
 
     Source:
         The sum over all draws that R. J. Williams, 1992, estimates from one of them.
     """
     scores, rewards = np.asarray(scores), np.asarray(rewards)
-    _check_scores(scores, rewards=rewards)
+    check_scores(scores, rewards=rewards, kind=np.ndarray)
     dtype = np.promote_types(scores.dtype, np.float32)
-    weights, rewards = softmax(scores.astype(dtype)), rewards.astype(dtype)
+    weights, rewards = softmax(scores.astype(dtype), mask=mask), rewards.astype(dtype)
     mean = (weights * rewards).sum(axis=-1, keepdims=True)
     return (weights * (rewards - mean)).astype(scores.dtype)
 
 
 def _cells(x, mask):
     """Return the cells of a feature map as one sequence, and the mask over them as keys."""
-    if not np.issubdtype(x.dtype, np.floating):
-        raise TypeError(f"x has dtype {x.dtype}; it needs a floating-point dtype")
-    if x.ndim < 3 or x.shape[-1] == 0:
-        raise ValueError(f"x has shape {x.shape}; it needs (..., height, width, features)")
+    check_map(x, mask, kind=np.ndarray)
     *lead, H, W, d = x.shape
     if mask is not None:
-        check_mask(mask, x.shape[:-1])
         mask = np.broadcast_to(mask, x.shape[:-1]).reshape(*lead, 1, H * W)
     return x.reshape(*lead, H * W, d), mask
 
 
-def _check_counts(**counts):
-    for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-            raise TypeError(f"{name} is {value!r}; it needs an integer")
-        if value < 1:
-            raise ValueError(f"{name} is {value}; it must be at least 1")
-
-
-def _check_patches(patches, number, size):
-    if patches.ndim < 2 or patches.shape[-2] != number or patches.shape[-1] % size**2:
+def _per_draw(numbers, name, scores):
+    """Return one number for each row of scores, or one for all, at least in single precision."""
+    numbers = np.asarray(numbers)
+    if numbers.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has dtype {numbers.dtype}; it needs numbers")
+    if numbers.shape not in ((), scores.shape[:-1]):
         raise ValueError(
-            f"patches has shape {patches.shape}; it needs (..., {number}, a multiple of {size**2})"
+            f"{name} has shape {numbers.shape}; it needs one number for each draw, "
+            f"{scores.shape[:-1]}"
         )
-
-
-def _check_matrices(x, **matrices):
-    for name, W in matrices.items():
-        if W.dtype != x.dtype:
-            raise TypeError(f"{name} has dtype {W.dtype}; it must equal that of x, {x.dtype}")
-        if W.ndim != 2 or len(W) != x.shape[-1] or W.shape[1] == 0:
-            raise ValueError(
-                f"{name} has shape {W.shape}; it needs one row for each feature of x, "
-                f"({x.shape[-1]}, ...)"
-            )
-    if matrices["W_k"].shape != matrices["W_q"].shape:
-        raise ValueError(
-            f"W_k has shape {matrices['W_k'].shape}; it must equal that of W_q, "
-            f"{matrices['W_q'].shape}"
-        )
-
-
-def _check_scores(scores, **others):
-    for name, array in {"scores": scores, **others}.items():
-        if not np.issubdtype(array.dtype, np.floating):
-            raise TypeError(f"{name} has dtype {array.dtype}; it needs a floating-point dtype")
-        if array.ndim < 1 or array.shape[-1] == 0:
-            raise ValueError(f"{name} has shape {array.shape}; it needs (..., positions)")
-        if array.shape != scores.shape:
-            raise ValueError(
-                f"{name} has shape {array.shape}; it must equal that of scores, {scores.shape}"
-            )
+    return numbers.astype(np.promote_types(scores.dtype, np.float32))
