@@ -157,18 +157,6 @@ def check_count(value, name, least=0):
     return count
 
 
-def check_floating(array, name, *, kind):
-    """Raise an error that names it unless ``array`` is of the class ``kind`` and floating point.
-
-    Raises:
-        TypeError: it is of another class or dtype.
-    """
-    if not isinstance(array, kind):
-        raise TypeError(f"{name} is a {type(array).__name__}; it needs a {kind.__name__}")
-    if "float" not in str(array.dtype):
-        raise TypeError(f"{name} has dtype {array.dtype}; it needs a floating-point dtype")
-
-
 def check_tokens(x, mask, *, kind, d_model=None):
     """Raise an error that names the argument unless x holds tokens and the mask fits them.
 
