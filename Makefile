@@ -4,14 +4,17 @@ BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := agg
 
-.PHONY: book test check format notebooks serve lab bench clean
+.PHONY: book test site-test check format notebooks serve lab bench clean
 
 book: .venv/installed ## build the HTML book
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "Open $(CURDIR)/_build/html/index.html"
 
 test: .venv/installed ## unit tests, contracts, exercises, and every notebook against its stored outputs
-	ATTENTION_BOOK_PROGRESS=$$(mktemp -u) $(BIN)/python -m pytest tests chapters --nbval --nbval-current-env --nbval-cell-timeout=120 -n 2 --dist loadscope
+	ATTENTION_BOOK_PROGRESS=$$(mktemp -u) $(BIN)/python -m pytest tests chapters --ignore tests/site --nbval --nbval-current-env --nbval-cell-timeout=120 -n 2 --dist loadscope
+
+site-test: book ## every page of the built book in a real browser (Chromium or Chrome; CHROME_PATH names one)
+	$(BIN)/python -m pytest tests/site -n 2 -p no:cacheprovider
 
 check: .venv/installed ## style of the code, spelling of the prose
 	$(BIN)/ruff check .
@@ -28,9 +31,9 @@ notebooks: .venv/installed ## execute all chapters in place, keep text outputs, 
 serve: book ## build, then show the book on http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
-lab: .venv/installed ## open the chapters in JupyterLab, installed on first use
+lab: .venv/installed ## open the chapters (or CHAPTER=part1/...) in JupyterLab, installed on first use
 	$(BIN)/python -c "import jupyterlab" 2>/dev/null || $(BIN)/pip install "jupyterlab>=4.4,<5"
-	$(BIN)/jupyter lab chapters
+	$(BIN)/jupyter lab $(if $(CHAPTER),chapters/$(CHAPTER).ipynb,chapters)
 
 bench: .venv/installed ## what each variant costs, measured side by side
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done

@@ -15,7 +15,7 @@ BUILD = [*JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going"]
 
 def copy_book(folder):
     """Copy the package, the tools and the configuration, and a table of contents of one page."""
-    for name in ("src", "tools", "_static"):
+    for name in ("src", "tools", "_static", "_templates", "_extra"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("_config.yml", "requirements.txt", "pyproject.toml"):
         shutil.copy(ROOT / name, folder / name)

@@ -8,6 +8,7 @@ import sys
 
 import nbformat
 import pytest
+from fontTools.ttLib import TTFont
 from small_book import BUILD, ROOT, copy_book, run, write
 
 from attention_book.scaled_dot_product.exercises import spread
@@ -48,14 +49,51 @@ def test_a_page_loads_nothing_from_elsewhere(source):
     loaded = re.findall(r"<(?:script|img|iframe)[^>]* src=\"([^\"]+)\"", source)
     links = re.findall(r'<link[^>]* rel="(?:stylesheet|preload)"[^>]*>', source)
     loaded += [re.search(r'href="([^"]+)"', link)[1] for link in links]
-    assert len(loaded) > 5
+    assert len(loaded) > 4
     assert not [url for url in loaded if re.match(r"(https?:)?//", url)]
 
 
-def test_the_formulas_are_set_by_the_books_own_copy_of_mathjax(page, source):
-    (script,) = re.findall(r"src=\"([^\"]*mathjax[^\"]*)\"", source)
-    assert (page / "chapters" / script.split("?")[0]).resolve().is_file()
-    assert list((page / "_static/mathjax").glob("output/chtml/fonts/woff-v2/*.woff"))
+def test_a_formula_is_mathml_and_the_font_has_its_signs(page, source):
+    (formula,) = re.findall(r"<math.*?</math>", source, re.S)
+    assert formula == "<math><mrow><msup><mi>a</mi><mn>2</mn></msup></mrow></math>"
+    assert "tex-chtml.js" not in source
+    font = TTFont(page / "_static" / "stix-two-math.woff2")
+    assert {ord("2"), ord("a"), ord("√"), 0x1D44E} <= set(font.getBestCmap())
+    assert len(font.getBestCmap()) < 100
+
+
+def test_a_page_has_one_style_sheet_with_what_it_needs(page, source):
+    sheets = re.findall(r'<link[^>]* rel="stylesheet"[^>]*>', source)
+    assert len(sheets) == 1
+    assert "_static/site.css" in sheets[0]
+    css = (page / "_static/site.css").read_text(encoding="utf-8")
+    assert ".exercise-help" in css  # it stands on the page
+    assert ".account-verdict" not in css  # it does not
+    assert not re.findall(r"@import|url\((?!\"data:)[^)]*\.\./", css)
+    assert len(css) < (page / "_static/styles/pydata-sphinx-theme.css").stat().st_size / 2
+
+
+def test_the_icons_are_a_font_of_the_signs_that_pages_name(page, source):
+    assert "fontawesome.js" not in source
+    assert "fa-bars" in source
+    font = TTFont(page / "_static/vendor/fontawesome/webfonts/fa-solid-900.woff2")
+    assert 0xF0C9 in font.getBestCmap()
+    assert len(font.getBestCmap()) < 60
+
+
+def test_a_page_tells_what_it_is_about(source):
+    (said,) = re.findall(r'<meta name="description" content="([^"]+)"/>', source)
+    assert said == "A formula, a^2."
+
+
+def test_the_front_page_is_the_root_of_the_site(page):
+    front = (page / "index.html").read_text(encoding="utf-8")
+    assert "A formula" in front
+    assert "../" not in re.sub(r"<(?!a|link|script|img|form)[^>]+>", "", front)
+    local = re.findall(r'(?:src|href)="(?![a-z]+:|#|/)([^"#?]+)', front)
+    assert all((page / name).is_file() for name in local)
+    assert not list(page.glob("_static/*macros.html"))
+    assert "there is no such page" in (page / "404.html").read_text(encoding="utf-8")
 
 
 def test_a_figure_stands_there_twice_for_light_and_for_dark(page, source):

@@ -130,8 +130,8 @@ class Renderer:
 def test_the_book_shows_one_picture_per_theme():
     output = Output("image/png", "light picture", {"image/png": {"dark": "dark picture"}})
     assert ThemedImage.handle_mime(Renderer(), output, inline=False) == [
-        {"content": "light picture", "classes": ["plot", "only-light"]},
-        {"content": "dark picture", "classes": ["plot", "only-dark"]},
+        {"content": "light picture", "classes": ["plot", "only-light"], "loading": "lazy"},
+        {"content": "dark picture", "classes": ["plot", "only-dark"], "loading": "lazy"},
     ]
 
 

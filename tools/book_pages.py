@@ -4,16 +4,14 @@ import os
 import re
 import shutil
 import subprocess
-from importlib.metadata import distribution
-from pathlib import Path
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from attention_book.exercise.catalogue import all_exercises
 
-# The part of MathJax that a page loads, out of 24 MB.
-MATHJAX = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
+# Scripts of extensions that Jupyter Book brings: live cells, toggled cells, tabs.
+UNUSED = r"(?i)thebe|toggle|design-tabs"
 
 
 class HintsAndSolution(SphinxDirective):
@@ -43,8 +41,8 @@ def setup(app):
     app.add_directive("hints-and-solution", HintsAndSolution)
     app.connect("config-inited", point_at_the_repository)
     app.connect("doctree-read", mark_the_exercises)
-    app.connect("html-page-context", say_scripts_once)
-    app.connect("build-finished", bring_mathjax)
+    app.connect("doctree-read", say_how_to_run)
+    app.connect("html-page-context", trim_scripts)
     return {"parallel_read_safe": True}
 
 
@@ -96,28 +94,36 @@ def mark_the_exercises(app, doctree):
             section["classes"].append("exercise")
 
 
-def say_scripts_once(app, pagename, templatename, context, doctree):
-    """Drop the second copy of an inline script, which Sphinx 7.4 adds for each extension."""
-    seen = set()
-    scripts = []
-    for script in context.get("script_files", []):
-        body = getattr(script, "attributes", {}).get("body")
-        if body is None or body not in seen:
-            scripts.append(script)
-        seen.add(body)
-    context["script_files"] = scripts
-
-
-def bring_mathjax(app, exception):
-    """Copy MathJax from its package into the book, so that no page asks another host."""
-    if exception is not None or app.builder.format != "html":
+def say_how_to_run(app, doctree):
+    """Put the command that opens a chapter under its first lines, ready to be copied."""
+    name = app.env.docname.removeprefix("chapters/")
+    if not name.startswith("part"):
         return
-    package = Path(distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline"))
-    target = Path(app.outdir) / "_static" / "mathjax"
-    for name in MATHJAX:
-        source = package / "static" / "mathjax" / name
-        if source.is_dir():
-            shutil.copytree(source, target / name, dirs_exist_ok=True)
-        else:
-            target.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, target / name)
+    first = next(node for node in doctree.findall(nodes.section))
+    opening = [node for node in first.children if isinstance(node, nodes.paragraph)]
+    command = f"make lab CHAPTER={name}"
+    box = nodes.container(
+        "",
+        nodes.paragraph("", "To run it and to do the exercises, in the folder of the book:"),
+        nodes.literal_block(command, command, language="bash"),
+        classes=["run-it"],
+    )
+    first.insert(first.index(opening[1]) + 1, box)
+
+
+def trim_scripts(app, pagename, templatename, context, doctree):
+    """Drop scripts for what the book has not, and second copies of inline ones (Sphinx 7.4).
+
+    What is left of the files waits until the page can be read.
+    """
+    kept = {}
+    for script in context.get("script_files", []):
+        attributes = getattr(script, "attributes", {})
+        body = attributes.get("body")
+        if re.search(UNUSED, str(body or getattr(script, "filename", ""))):
+            continue
+        if not body and pagename != "search":  # which uses them before it ends
+            attributes = {**attributes, "defer": ""}
+            script = type(script)(script.filename, priority=script.priority, **attributes)
+        kept.setdefault(body or script, script)
+    context["script_files"] = list(kept.values())

@@ -279,5 +279,6 @@ class ThemedImage:
         for content, class_ in ((data.content, "only-light"), (dark, "only-dark")):
             (image,) = renderer.render_image(replace(data, content=content))
             image["classes"] = [*image.get("classes", []), class_]
+            image["loading"] = "lazy"  # when it comes near
             nodes.append(image)
         return nodes

@@ -1,0 +1,162 @@
+"""The live figures compute in the page what the package computes, and obey keyboard and touch."""
+
+import numpy as np
+import pytest
+from conftest import HTML, PAGES
+
+from attention_book.kernel_attention import reference as kernel_attention
+from attention_book.scaled_dot_product import reference as scaled_dot_product
+from attention_book.softmax import softmax
+
+FIGURES = sorted(path.stem for path in (HTML / "live").glob("*.js") if path.stem != "core")
+PLACES = {
+    name: [page for page in PAGES if f"tag_live-{name}" in (HTML / page).read_text("utf-8")]
+    for name in FIGURES
+}
+each_figure = pytest.mark.parametrize("name", FIGURES)
+
+
+def call_softmax(scores):
+    weights = softmax(np.array(scores, float))
+    jacobian = np.diag(weights) - np.outer(weights, weights)
+    return {"weights": weights, "jacobian": np.linalg.norm(jacobian)}
+
+
+def call_attention(q, k, v, mask=None):
+    q, k, v = (np.array(x, float) for x in (q, k, v))
+    mask = None if mask is None else np.array(mask)
+    output, weights = scaled_dot_product.attention(q, k, v, mask=mask, return_weights=True)
+    return {"weights": weights, "output": output}
+
+
+def call_hard(q, k, v):
+    weights = call_attention(q, k, v)["weights"]
+    weights = np.eye(weights.shape[1])[weights.argmax(axis=1)]
+    return {"weights": weights, "output": weights @ np.array(v, float)}
+
+
+def call_kernel(q, k, v, sigma):
+    q, k, v = (np.array(x, float) for x in (q, k, v))
+    output, weights = kernel_attention.attention(
+        q, k, v, gamma=1 / (2 * sigma**2), return_weights=True
+    )
+    return {"weights": weights, "output": output}
+
+
+CALLS = {
+    "softmax": call_softmax,
+    "attention": call_attention,
+    "hard": call_hard,
+    "kernel": call_kernel,
+}
+
+
+def agrees(figure):
+    """Return what a figure shows, after comparing it with the package's answer."""
+    shown = figure.evaluate("root => root.shown()")
+    expected = CALLS[shown["call"]](**shown["arguments"])
+    assert shown["result"].keys() == expected.keys()
+    for name, value in shown["result"].items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-6, atol=1e-9, err_msg=name)
+    return shown
+
+
+@pytest.fixture
+def open_figure(open_page):
+    def open_(name, **options):
+        page = open_page(PLACES[name][0], **options)
+        figure = page.locator(f"section.live-{name}")
+        figure.scroll_into_view_if_needed()
+        return page, figure
+
+    return open_
+
+
+def test_there_are_live_figures_and_each_stands_in_a_chapter():
+    assert len(FIGURES) >= 5
+    assert all(len(pages) == 1 for pages in PLACES.values())
+
+
+@each_figure
+def test_it_is_short(name):
+    assert len((HTML / "live" / f"{name}.js").read_text("utf-8").splitlines()) <= 150
+
+
+@each_figure
+def test_it_shows_what_the_package_computes(open_figure, name):
+    page, figure = open_figure(name)
+    agrees(figure)
+    for button in figure.locator(".live-choice button").all():
+        button.click()
+        assert button.get_attribute("aria-pressed") == "true"
+        agrees(figure)
+    assert not page.complaints
+
+
+@each_figure
+def test_every_slider_obeys_the_keyboard(open_figure, name):
+    page, figure = open_figure(name)
+    for slider in figure.locator("input[type=range]").all():
+        before = agrees(figure)
+        slider.focus()
+        for key in ("Home", "ArrowRight", "ArrowRight", "End"):
+            page.keyboard.press(key)
+            agrees(figure)
+        label = slider.evaluate("input => input.labels[0].textContent")
+        assert slider.get_attribute("aria-valuetext") in label
+        slider.evaluate("(input) => { input.value = input.min; input.oninput?.(); }")
+        assert before["call"] in CALLS
+
+
+@each_figure
+def test_every_point_can_be_moved_with_arrows_and_dragged(open_figure, name):
+    page, figure = open_figure(name)
+    for point in figure.locator(".live-point").all():
+        before = agrees(figure)
+        point.focus()
+        page.keyboard.press("ArrowUp")
+        moved = agrees(figure)
+        assert moved["arguments"] != before["arguments"]
+        box = point.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(box["x"] - 40, box["y"] + 25, steps=3)
+        page.mouse.up()
+        assert agrees(figure)["arguments"] != moved["arguments"]
+    assert not page.complaints
+
+
+@each_figure
+def test_cells_and_patches_answer_to_the_keyboard(open_figure, name):
+    page, figure = open_figure(name)
+    targets = figure.locator(".live-matrix button, .live-image [tabindex]").all()
+    for target in targets[:4]:
+        before = agrees(figure)
+        target.focus()
+        page.keyboard.press("Enter")
+        after = agrees(figure)
+        if name == "masks":
+            assert after["arguments"]["mask"] != before["arguments"]["mask"]
+            assert page.evaluate("document.activeElement.dataset.at")
+
+
+def test_a_row_without_keys_is_zeros(open_figure):
+    _, figure = open_figure("masks")
+    figure.get_by_role("button", name="nothing for 2").click()
+    shown = agrees(figure)
+    assert shown["result"]["weights"][2] == [0] * 6
+    assert shown["result"]["output"][2] == [0, 0]
+
+
+@each_figure
+def test_without_scripts_the_picture_or_table_of_the_notebook_stands_there(open_page, name):
+    page = open_page(PLACES[name][0], java_script_enabled=False)
+    cell = page.locator(f".tag_live-{name}")
+    assert cell.locator(".cell_output").first.is_visible()
+    assert page.locator(f"section.live-{name}").count() == 0
+
+
+@each_figure
+def test_it_fits_a_phone(open_figure, name):
+    _, figure = open_figure(name, width=390)
+    assert figure.evaluate("root => root.scrollWidth <= root.clientWidth")

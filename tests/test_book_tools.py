@@ -1,0 +1,138 @@
+"""The parts of the book's extensions that need no build."""
+
+import sys
+
+import pytest
+from small_book import ROOT
+from sphinx.errors import SphinxError
+
+sys.path.append(str(ROOT / "tools"))
+import book_fonts
+import book_site
+import book_styles
+import tinycss2
+from book_math import mathml
+
+# Formulas ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tex", "part"),
+    [
+        (r"x_i", "<msub><mi>x</mi><mi>i</mi></msub>"),
+        (r"(-x)", '<mo form="prefix" stretchy="false" lspace="0" rspace="0">−</mo><mi>x</mi>'),
+        (r"a-x", "<mi>a</mi><mo>−</mo><mi>x</mi>"),
+        (r"\lVert q \rVert", '<mo stretchy="false" lspace="0" rspace="0">‖</mo><mi>q</mi>'),
+        (r"\mathcal L", "<mi>ℒ</mi>"),
+        (r"\tanh z", '<mspace width="0.1667em"></mspace><mi>z</mi>'),
+        (r"\sqrt{d}", "<msqrt><mi>d</mi></msqrt>"),
+    ],
+)
+def test_a_formula_says_what_a_browser_does_not_find_out(tex, part):
+    found = mathml(tex)
+    assert found.startswith("<math>")
+    assert "annotation" not in found
+    without = found.replace(' form="prefix"', "").replace(' stretchy="false"', "")
+    assert part.replace(' form="prefix"', "").replace(' stretchy="false"', "") in without
+
+
+def test_a_sign_after_a_parenthesis_is_a_sign_and_a_function_in_parentheses_stands_close():
+    assert 'form="prefix"' in mathml("(-x)")
+    assert 'form="prefix"' in mathml("=-x")
+    assert 'form="prefix"' not in mathml("a-x")
+    assert 'form="prefix"' not in mathml("f(a)-x")
+    assert "mspace" not in mathml(r"\tanh(z)")
+    assert "mspace" in mathml(r"\operatorname{softmax}_j s")
+
+
+def test_columns_are_aligned_by_style():
+    cells = mathml(r"\begin{aligned} a &= b \\ c &= d \end{aligned}", block=True)
+    assert cells.startswith('<math display="block">')
+    assert "text-align:right" in cells
+    assert "text-align:left" in cells
+    assert "columnalign" not in cells
+
+
+def test_a_formula_that_cannot_be_set_is_an_error_that_names_it():
+    with pytest.raises(SphinxError, match=r"chapters/one: the formula .*frac"):
+        mathml(r"\frac{1}{", "chapters/one")
+    with pytest.raises(SphinxError, match="nosuch"):
+        mathml(r"\nosuch")
+
+
+def test_the_signs_of_formulas_are_upright_and_in_italics():
+    found = book_fonts.signs("<p>z</p><math><mi>h</mi><mo>&lt;</mo><mi>α</mi></math>")
+    assert {ord("h"), ord("ℎ"), ord("<"), ord("α"), ord("𝛼"), ord("√")} <= found
+    assert ord("z") not in found
+
+
+def test_icons_are_those_that_pages_name_and_those_of_the_theme():
+    style = (
+        '.fa-bars:before,.fa-navicon:before{content:"\\f0c9"}'
+        '.fa-cat:before{content:"\\f6be"}html{--pst-icon-download:"\\f019"}'
+    )
+    assert book_fonts.icons('<i class="fa-solid fa-navicon">', style) == {0xF0C9, 0xF019}
+
+
+# Style sheets ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("css", "left"),
+    [
+        (".used{a:b}", ".used{a:b}"),
+        (".unused{a:b}", ""),
+        (".used,.unused{a:b}", ".used{a:b}"),
+        (".used .unused{a:b}", ""),
+        ("#used p>i{a:b}", "#used p>i{a:b}"),
+        ("#unused{a:b}", ""),
+        ("p:not(.unused){a:b}", "p:not(.unused){a:b}"),
+        ("p{a:b}", "p{a:b}"),
+        ("@media print{.used{a:b}.unused{a:b}}", "@media print{.used{a:b}\n}"),
+        ("@media print{.unused{a:b}}", ""),
+        ("@keyframes unused{from{a:b}}", "@keyframes unused{from{a:b}}"),
+        ("@font-face{src:url(x)}", "@font-face{src:url(x)}"),
+    ],
+)
+def test_a_rule_stays_when_something_may_match_it(css, left):
+    rules = tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True)
+    assert "".join(book_styles._pruned(rules, {"used"})).strip() == left
+
+
+def test_addresses_move_with_a_style_sheet_and_imports_stand_in_their_place(tmp_path):
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "basic.css").write_text("p{color:red}")
+    (tmp_path / "styles/theme.css").write_text(
+        '@import "../basic.css";i{a:url(../fonts/x.woff2)}b{a:url("data:x,y")}u{a:url(x.png)}'
+    )
+    found = book_styles._sheet(tmp_path, "styles/theme.css", set())
+    assert found.index("p{color:red}") < found.index('url("fonts/x.woff2")')
+    assert 'url("styles/x.png")' in found
+    assert 'url("data:x,y")' in found
+
+
+# The site ----------------------------------------------------------------------------------------
+
+
+def test_a_page_moves_to_the_root_with_its_links():
+    page = (
+        '<html data-content_root="../"><a href="../a.html"><a href="b.html#c"><a href="#c">'
+        '<a href="https://x.y/z"><img src="../_static/i.png"><form action="../search.html">'
+        '<a href="mailto:a@b.c"><a href="/x"><p title="../stays">'
+    )
+    assert book_site.from_the_root(page, "chapters") == (
+        '<html data-content_root="./"><a href="a.html"><a href="chapters/b.html#c"><a href="#c">'
+        '<a href="https://x.y/z"><img src="_static/i.png"><form action="search.html">'
+        '<a href="mailto:a@b.c"><a href="/x"><p title="../stays">'
+    )
+
+
+def test_the_sitemap_lists_pages_for_readers(tmp_path):
+    for name in ("index.html", "search.html", "404.html", "a/b.html"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = book_site.sitemap("https://x.y/", tmp_path)
+    assert "<loc>https://x.y/a/b.html</loc>" in found
+    assert "<loc>https://x.y/index.html</loc>" in found
+    assert "search" not in found
+    assert "404" not in found
