@@ -136,11 +136,14 @@ const Live = {
       const text = this.svg("text", { y: 4, "text-anchor": "middle" }, name);
       const handle = this.svg("g", { class: `live-point ${className}`, tabindex: 0, role: "img" },
         this.svg("circle", { r: 13 }), text);
+      const stand = () => {
+        handle.setAttribute("transform", place(position));
+        handle.setAttribute("aria-label", `${name} at ${position.map((x) => x.toFixed(2)).join(", ")}; arrow keys move it`);
+      };
       const to = (next) => {
         const bounded = next.map((x) => Math.round(Math.max(-limit, Math.min(limit, x)) * 20) / 20);
         position.splice(0, 2, ...bounded);
-        handle.setAttribute("transform", place(position));
-        handle.setAttribute("aria-label", `${name} at ${position.map((x) => x.toFixed(2)).join(", ")}; arrow keys move it`);
+        stand();
         moved();
       };
       const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -157,8 +160,7 @@ const Live = {
         to([(event.clientX - box.left) / box.width, (box.bottom - event.clientY) / box.height]
           .map((share) => (2 * share - 1) * limit));
       });
-      handle.setAttribute("transform", place(position));
-      handle.setAttribute("aria-label", `${name} at ${position.join(", ")}; arrow keys move it`);
+      stand();
       svg.append(handle);
       return handle;
     };

@@ -97,15 +97,13 @@ def test_it_shows_what_the_package_computes(open_figure, name):
 def test_every_slider_obeys_the_keyboard(open_figure, name):
     page, figure = open_figure(name)
     for slider in figure.locator("input[type=range]").all():
-        before = agrees(figure)
         slider.focus()
         for key in ("Home", "ArrowRight", "ArrowRight", "End"):
             page.keyboard.press(key)
             agrees(figure)
         label = slider.evaluate("input => input.labels[0].textContent")
         assert slider.get_attribute("aria-valuetext") in label
-        slider.evaluate("(input) => { input.value = input.min; input.oninput?.(); }")
-        assert before["call"] in CALLS
+        assert float(slider.input_value()) == float(slider.get_attribute("max"))
 
 
 @each_figure
