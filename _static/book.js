@@ -81,6 +81,18 @@ for (const event of ["mouseover", "focusin"]) document.addEventListener(event, s
 for (const event of ["mouseout", "focusout"]) document.addEventListener(event, removeCard);
 document.addEventListener("keydown", ({ key }) => key === "Escape" && removeCard());
 
+// The map: the arrows of the mechanism that one points at.
+function lightArrows({ target }) {
+  const box = target.closest?.(".map-box");
+  if (!box && !document.querySelector(".map-lit")) return;
+  for (const arrow of document.querySelectorAll(".map-arrow")) {
+    const ends = arrow.dataset.ends.split("|");
+    arrow.classList.toggle("map-lit", ends.includes(box?.getAttribute("aria-label")));
+  }
+}
+
+for (const event of ["mouseover", "focusin"]) document.addEventListener(event, lightArrows);
+
 // On paper the solutions stand at the end, where they do not give an exercise away.
 addEventListener("beforeprint", () => {
   const end = document.createElement("section");

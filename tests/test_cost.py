@@ -36,3 +36,16 @@ def test_largest_tensor_is_neither_the_sum_nor_a_view():
     assert cost.largest_tensor_bytes(lambda: x.expand(50, 100) + 1) == 20_000
     assert cost.largest_tensor_bytes(lambda: torch.topk(x, 2)) == 16
     assert cost.largest_tensor_bytes(lambda: None) == 0
+
+
+def test_operations_are_two_for_a_product_and_one_for_anything_else():
+    a, b = torch.ones(3, 5), torch.ones(5, 7)
+    assert cost.operations(lambda: a @ b) == 2 * 3 * 5 * 7 + 3 * 7
+    assert cost.operations(lambda: a + 1) == 15
+    assert cost.operations(lambda: None) == 0
+
+
+def test_operations_look_into_a_fused_kernel():
+    q, k, v = torch.ones(1, 1, 50, 8), torch.ones(1, 1, 70, 8), torch.ones(1, 1, 70, 8)
+    found = cost.operations(lambda: torch.nn.functional.scaled_dot_product_attention(q, k, v))
+    assert found >= 2 * 2 * 50 * 70 * 8

@@ -1,0 +1,124 @@
+"""The family of mechanisms: what each of them is, and when one of them is another.
+
+Each variant says its part in its own ``limits`` module: the mechanisms that it brings and its
+limit cases. A limit case is a program that computes both sides, so that it can be tried.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+import attention_book
+
+
+@dataclass(frozen=True)
+class Advice:
+    """When to choose a mechanism, and what it asks for.
+
+    ``time`` and ``memory`` are formulas in n, the number of positions, and d, their features:
+    the operations of the call in PyTorch, and the numbers in its largest tensor. ``call`` makes
+    the function of PyTorch and its arguments from n and d.
+    """
+
+    choose: str
+    order: str
+    exact: str
+    hardware: str
+    time: str
+    memory: str
+    call: Callable
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """A mechanism of the book: its name in a sentence, its function in NumPy, where it is taught.
+
+    ``source`` is a key of the bibliography. What is simpler than attention has none, and no
+    advice.
+    """
+
+    name: str
+    function: Callable
+    at: str
+    source: str | None = None
+    advice: Advice | None = None
+
+    @property
+    def variant(self):
+        """The package that brings it."""
+        return self.function.__module__.split(".")[1]
+
+
+@dataclass(frozen=True)
+class LimitCase:
+    """``general`` is ``special`` when a condition holds.
+
+    ``sides(rng, **setting)`` returns what the two compute from the same random numbers; without
+    a setting the condition holds, with the setting ``otherwise`` it does not. ``within`` is the
+    largest relative difference that rounding explains, or, for a mean over draws, chance.
+    """
+
+    general: Mechanism
+    special: Mechanism
+    when: str
+    otherwise: Mapping
+    sides: Callable
+    within: float = 1e-12
+
+    def gap(self, seed=0, **setting):
+        """Return the largest difference of the two sides, relative to the largest number."""
+        general, special = map(np.asarray, self.sides(np.random.default_rng(seed), **setting))
+        if general.shape != special.shape:
+            raise ValueError(
+                f"{self.general.name} returns shape {general.shape}, "
+                f"{self.special.name} {special.shape}"
+            )
+        return float(np.abs(general - special).max() / np.abs(special).max())
+
+    def holds(self, seed=0):
+        """Return whether the two sides agree under the condition, and only there."""
+        return self.gap(seed) <= self.within < self.gap(seed, **self.otherwise)
+
+    def __str__(self):
+        return f"{self.general.name} is {self.special.name} when {self.when}"
+
+
+def limit_case(general, special, *, when, otherwise, within=1e-12):
+    """Make a :class:`LimitCase` of the function below, which computes its two sides."""
+    return lambda sides: LimitCase(general, special, when, otherwise, sides, within)
+
+
+@cache
+def _rooms():
+    """Return the ``limits`` modules by the name of their variant, those that others need first."""
+    home = Path(attention_book.__path__[0])
+    names = [path.parent.name for path in home.glob("*/limits.py")]
+    rooms = {name: importlib.import_module(f"attention_book.{name}.limits") for name in names}
+
+    def depth(name):
+        needed = {m.variant for m in _values(rooms[name], Mechanism)} - {name}
+        return 1 + max(map(depth, needed), default=0)
+
+    return {name: rooms[name] for name in sorted(names, key=lambda name: (depth(name), name))}
+
+
+def _values(room, kind):
+    return [value for value in vars(room).values() if isinstance(value, kind)]
+
+
+def mechanisms():
+    """Return all mechanisms of the book, those that others become first."""
+    return [
+        m for name, room in _rooms().items() for m in _values(room, Mechanism) if m.variant == name
+    ]
+
+
+def limit_cases():
+    """Return all limit cases of the book, those of one mechanism together."""
+    cases = [case for room in _rooms().values() for case in _values(room, LimitCase)]
+    order = mechanisms()
+    return sorted(cases, key=lambda case: order.index(case.general))

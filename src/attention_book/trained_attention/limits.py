@@ -1,0 +1,91 @@
+"""Self-attention with learned matrices, and stacks of it, in the family."""
+
+import numpy as np
+import torch
+
+from attention_book.family import Advice, Mechanism, limit_case
+from attention_book.kernel_attention.limits import MEAN, mean
+from attention_book.scaled_dot_product.limits import DOT_PRODUCT
+from attention_book.scaled_dot_product.reference import attention as dot_product
+
+from . import module, reference
+
+
+def linear_map(x, W):
+    """Multiply every token by one matrix."""
+    return x @ W
+
+
+def identity(x):
+    """Return the tokens as they are."""
+    return x
+
+
+def _layer(rng, d_model=4):
+    return reference.new_layer(d_model, 3, rng=rng)
+
+
+def _call_layer(n, d):
+    attend, x = module.SelfAttention(d, d), torch.randn(n, d)
+    return lambda: attend(x)
+
+
+LINEAR = Mechanism("a linear map", linear_map, "part1/trained_attention.ipynb#limit-case")
+IDENTITY = Mechanism("the identity", identity, "part1/trained_attention.ipynb#depth")
+SELF_ATTENTION = Mechanism(
+    "self-attention with learned matrices",
+    reference.self_attention,
+    "part1/trained_attention.ipynb#attention-backwards",
+    source="vaswani2017attention",
+    advice=Advice(
+        choose="the tokens of one sequence have to exchange what they know, and there is data to "
+        "learn from",
+        order="no: tokens that change places take their outputs along",
+        exact="exact",
+        hardware="any; matrix products, and the fused kernel",
+        time="n**2*d + n*d**2",
+        memory="n*d",
+        call=_call_layer,
+    ),
+)
+STACK = Mechanism(
+    "a residual stack",
+    reference.stack,
+    "part1/trained_attention.ipynb#depth",
+    source="vaswani2017attention",
+)
+
+
+@limit_case(
+    SELF_ATTENTION, DOT_PRODUCT, when="$W_q = W_k = W_v = W_o = I$", otherwise={"scale": 2.0}
+)
+def identity_matrices(rng, scale=1.0):
+    x = rng.standard_normal((5, 4))
+    matrices = dict.fromkeys(("W_q", "W_k", "W_v", "W_o"), scale * np.eye(4))
+    return reference.self_attention(x, matrices), dot_product(x, x, x)
+
+
+@limit_case(SELF_ATTENTION, LINEAR, when="there is one token", otherwise={"tokens": 2})
+def one_token(rng, tokens=1):
+    x, W = rng.standard_normal((tokens, 4)), _layer(rng)
+    return reference.self_attention(x, W), linear_map(x, W["W_v"] @ W["W_o"])
+
+
+@limit_case(SELF_ATTENTION, MEAN, when="$W_q = 0$ and $W_v W_o = I$", otherwise={"size": 1.0})
+def no_question(rng, size=0.0):
+    x, W_q, W_k = (rng.standard_normal(shape) for shape in ((5, 4), (4, 3), (4, 3)))
+    W = {"W_q": size * W_q, "W_k": W_k, "W_v": np.eye(4), "W_o": np.eye(4)}
+    return reference.self_attention(x, W), mean(x, 5)
+
+
+@limit_case(STACK, SELF_ATTENTION, when="it has one layer, less its input", otherwise={"layers": 2})
+def one_layer(rng, layers=1):
+    x, W = rng.standard_normal((5, 4)), _layer(rng)
+    return reference.stack(x, layers * [W]) - x, reference.self_attention(x, W)
+
+
+@limit_case(STACK, IDENTITY, when="$W_o = 0$ in every layer", otherwise={"size": 1.0})
+def silent_layers(rng, size=0.0):
+    x, layers = rng.standard_normal((5, 4)), [_layer(rng), _layer(rng)]
+    silent = [W | {"W_o": size * W["W_o"]} for W in layers]
+    return reference.stack(x, silent), identity(x)
