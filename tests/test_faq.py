@@ -2,34 +2,23 @@
 
 import re
 from collections import Counter
-from pathlib import Path
 from typing import NamedTuple
 
-import nbformat
 import pytest
+from links import CHAPTERS, LINK, anchors, names, text_of, threads, without_a_place
 from myst_parser.mdit_to_docutils.base import default_slugify
 
-CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
 PAGE = CHAPTERS / "faq.ipynb"
 # The appendices of the articles: in which section they stand, and how many questions they ask.
 IN_ARTICLES = {"000": (6, 8), "001": (6, 4), "002": (8, 3), "003": (6, 4), "004": (6, 3)}
 
 ARTICLE = re.compile(r"article (\d{3}), section (\d)(?:\.(\d)(?!\d)|, question (\d)(?!\d))")
-THREAD = re.compile(r"\[([^\]]+)\]\(https://github\.com/([\w.-]+/[\w.-]+)/(?:issues|pull)/(\d+)\)")
-LINK = re.compile(r"\]\((?!https?://)([^)#]+)(?:#([^)]+))?\)")
 
 
 class Entry(NamedTuple):
     question: str
     source: str  # the line under the heading: where it was asked, or the bug was seen
     answer: str
-
-
-def text_of(path):
-    if path.suffix == ".md":
-        return path.read_text(encoding="utf-8")
-    cells = nbformat.read(path, as_version=4).cells
-    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
 
 def entries(text):
@@ -50,32 +39,12 @@ def article_numbers(entry):
     return [(article, int(section), int(a or b)) for article, section, a, b in found]
 
 
-def threads(entry):
-    """Return (label, repository, number) for each thread under the heading."""
-    return THREAD.findall(entry.source)
-
-
 def sentences(answer):
     """Count sentences, after formulas, code and the targets of links are gone."""
     text = re.sub(r"\{cite:\w\}`[^`]+`", "name", answer)
     text = re.sub(r"`[^`]+`|\$[^$]+\$", "name", text)
     text = re.sub(r"\]\([^)]+\)", "]", text)
     return len(re.findall(r"[.!?][\"”)*\]]*(?=\s|$)", text))
-
-
-def anchors(path):
-    """Return what a link from another page may lead to: the slugs of the headings."""
-    text = re.sub(r"^```.*?^```", "", text_of(path), flags=re.M | re.S)
-    return {default_slugify(heading) for heading in re.findall(r"^#{1,3} (.+)$", text, re.M)}
-
-
-def without_a_place(entry, folder=CHAPTERS):
-    """Return the links of an answer that lead nowhere."""
-    lost = []
-    for page, anchor in LINK.findall(entry.answer):
-        if not (folder / page).is_file() or (anchor and anchor not in anchors(folder / page)):
-            lost.append(f"{page}#{anchor}")
-    return lost
 
 
 ENTRIES = entries(text_of(PAGE))
@@ -93,7 +62,7 @@ def test_every_question_of_the_articles_is_there_once():
 
 
 def test_there_are_more_questions_from_threads_than_from_articles():
-    assert sum(bool(threads(entry)) for entry in ENTRIES if not article_numbers(entry)) >= 25
+    assert sum(bool(threads(entry.source)) for entry in ENTRIES if not article_numbers(entry)) >= 25
 
 
 def test_no_question_stands_there_twice():
@@ -110,12 +79,13 @@ class TestEntry:
         assert not re.search(r"[\x00-\x09\x0b-\x1f]", "".join(entry))
 
     def test_somebody_asked_it(self, entry):
-        assert article_numbers(entry) or threads(entry)
+        assert article_numbers(entry) or threads(entry.source)
 
     def test_each_thread_is_named_by_its_repository_and_number_once(self, entry):
-        names = [label for label, _, _ in threads(entry)]
-        assert names == [f"{repo.split('/')[1]} #{n}" for _, repo, n in threads(entry)]
-        assert len(set(names)) == len(names) == entry.source.count("https://")
+        found = threads(entry.source)
+        labels = [label for label, _, _ in found]
+        assert labels == names(found)
+        assert len(set(labels)) == len(labels) == entry.source.count("https://")
 
     def test_the_answer_has_two_to_six_sentences(self, entry):
         assert 2 <= sentences(entry.answer) <= 6
@@ -124,7 +94,7 @@ class TestEntry:
         assert LINK.search(entry.answer)
 
     def test_its_links_lead_to_headings(self, entry):
-        assert not without_a_place(entry)
+        assert not without_a_place(entry.answer)
 
 
 GOOD = """\
@@ -147,10 +117,10 @@ One. Two `a. b` {cite:p}`a. b`! "Three." Four? Five
 def test_an_entry_is_read_as_it_stands():
     first, second = entries(GOOD)
     assert article_numbers(first) == [("000", 6, 2), ("004", 6, 3)]
-    assert article_numbers(second) == threads(first) == []
-    assert threads(second) == [("pytorch #1", "pytorch/pytorch", "1")]
+    assert article_numbers(second) == threads(first.source) == []
+    assert threads(second.source) == [("pytorch #1", "pytorch/pytorch", "1")]
     assert (sentences(first.answer), sentences(second.answer)) == (2, 4)
-    assert not without_a_place(first)
+    assert not without_a_place(first.answer)
 
 
 def test_an_anchor_is_a_heading_and_no_other_label():
@@ -167,7 +137,7 @@ def test_an_anchor_is_a_heading_and_no_other_label():
     ],
 )
 def test_a_lost_link_is_seen(old, new):
-    assert without_a_place(entries(GOOD.replace(old, new))[0])
+    assert without_a_place(entries(GOOD.replace(old, new))[0].answer)
 
 
 def test_a_question_without_its_source_is_an_error():

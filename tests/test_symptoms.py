@@ -1,0 +1,378 @@
+"""The page of symptoms: the table leads to the sections, and the checks find what they say."""
+
+import contextlib
+import io
+import re
+import warnings
+from typing import NamedTuple
+
+import nbformat
+import numpy as np
+import pytest
+import test_contract
+import torch
+import torch.nn.functional as F
+from links import CHAPTERS, names, text_of, threads, without_a_place
+from myst_parser.mdit_to_docutils.base import default_slugify
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from attention_book import masks
+from attention_book.scaled_dot_product import reference
+
+PAGE = CHAPTERS / "symptoms.ipynb"
+# Sections that are no symptom: the instrument for many of them, and the checks without one.
+TOOLS = ["Who sees whom", "Six checks that find most of them"]
+HERE = re.compile(r"\[([^\]]+)\]\(#([^)]+)\)")
+INTO_THE_BOOK = re.compile(r"\]\(part\d/")
+
+
+class Section(NamedTuple):
+    title: str
+    prose: str
+    code: tuple
+
+
+def sections(cells):
+    """Return the sections of a notebook; what stands before the first is no section."""
+    title, found = None, {}
+    for cell in cells:
+        parts = ["", cell.source]
+        if cell.cell_type == "markdown":
+            head, *rest = re.split(r"^## (.+)$", cell.source, flags=re.M)
+            parts = ["", head, *rest]
+        for heading, text in zip(parts[::2], parts[1::2], strict=True):
+            title = heading or title
+            prose, code = found.setdefault(title, ([], []))
+            (code if cell.cell_type == "code" else prose).append(text)
+    found.pop(None, None)
+    return [Section(name, "\n".join(p), tuple(c)) for name, (p, c) in found.items()]
+
+
+def rows(text):
+    """Return the cells of each row of the table, without its head."""
+    table = re.search(r"^:::\{table\}.*?^:::$", text, re.M | re.S)[0]
+    lines = [line for line in table.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def shown(text):
+    """Return what a reader sees of a text with links."""
+    return re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", text)
+
+
+CELLS = nbformat.read(PAGE, as_version=4).cells
+SECTIONS = sections(CELLS)
+SYMPTOMS = [section for section in SECTIONS if section.title not in TOOLS]
+ROWS = rows(text_of(PAGE))
+
+each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: shown(row[0]))
+each_symptom = pytest.mark.parametrize("section", SYMPTOMS, ids=lambda section: section.title)
+
+
+# The table ---------------------------------------------------------------------------------------
+
+
+def test_the_table_has_a_row_for_each_section_in_their_order():
+    assert len(ROWS) >= 12
+    assert [shown(row[0]) for row in ROWS] == [section.title for section in SYMPTOMS]
+
+
+@each_row
+def test_a_row_leads_to_its_section_and_into_the_book(row):
+    symptom, cause, check, explained = row
+    assert HERE.findall(symptom) == [(shown(symptom), default_slugify(shown(symptom)))]
+    assert INTO_THE_BOOK.search(explained)
+    assert not without_a_place(explained)
+    assert cause
+    assert check
+
+
+@each_row
+def test_a_row_is_short_enough_for_a_phone(row):
+    assert all(len(shown(cell)) <= 52 for cell in row)
+
+
+def test_links_within_the_page_lead_to_headings():
+    here = {default_slugify(section.title) for section in SECTIONS}
+    assert {slug for _, slug in HERE.findall(text_of(PAGE))} <= here
+
+
+# The sections ------------------------------------------------------------------------------------
+
+
+@each_symptom
+class TestSection:
+    def test_it_has_code_with_an_assertion(self, section):
+        assert any("assert" in source for source in section.code)
+
+    def test_it_leads_into_the_book_and_no_link_is_dead(self, section):
+        assert INTO_THE_BOOK.search(section.prose)
+        assert not without_a_place(section.prose)
+
+    def test_its_threads_are_named_by_repository_and_number_once(self, section):
+        found = threads(section.prose)
+        labels = [label for label, _, _ in found]
+        assert labels == names(found)
+        assert 2 <= len(set(found)) == len(found) <= 5
+        assert len(found) == section.prose.count("https://") == section.prose.count("github.com")
+
+    def test_each_thread_says_what_happened_in_one_line(self, section):
+        _, happened = section.prose.split("*It happened to*\n\n")
+        lines = happened.strip().splitlines()
+        assert len(lines) == len(threads(section.prose))
+        for line in lines:
+            assert re.match(r"- \[[^\]]+\]\(https://github\.com/[^)]+\), .+\.$", line)
+            assert len(shown(line).split()) <= 30
+
+    def test_no_backslash_was_swallowed(self, section):
+        assert not re.search(r"[\x00-\x09\x0b-\x1f]", section.prose)
+
+
+def test_thirty_threads_and_more_are_linked():
+    found = {(repo, n) for section in SYMPTOMS for _, repo, n in threads(section.prose)}
+    assert len(found) >= 30
+
+
+def test_a_section_is_read_as_it_stands():
+    cells = [
+        nbformat.v4.new_markdown_cell("# Page\n\nBefore.\n\n## One\n\nText."),
+        nbformat.v4.new_code_cell("1"),
+        nbformat.v4.new_markdown_cell("More.\n\n## Two\n\nOther."),
+        nbformat.v4.new_code_cell("2"),
+    ]
+    one, two = sections(cells)
+    assert (one.title, one.code) == ("One", ("1",))
+    assert one.prose.split() == ["Text.", "More."]
+    assert (two.title, two.prose.strip(), two.code) == ("Two", "Other.", ("2",))
+
+
+# The checks of the page find what they say -------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def page():
+    """What the cells of the page define, run in their order."""
+    names = {"__name__": "page"}
+    with contextlib.redirect_stdout(io.StringIO()):
+        for cell in CELLS:
+            if cell.cell_type == "code":
+                exec(compile(cell.source, cell.id, "exec"), names)
+    return names
+
+
+PLAIN = (
+    "scaled_dot_product.reference.attention",
+    "scaled_dot_product.module.attention",
+    "kernel_attention.reference.attention",
+    "kernel_attention.module.attention",
+    "attention_pooling.reference.attention",
+    "attention_pooling.module.attention",
+)
+
+
+def half_the_mask(q, k, v, *, mask):
+    """Shows the first query everything, whatever the mask says of it."""
+    shown = mask.copy()
+    shown[..., 0, :] = True
+    return reference.attention(q, k, v, mask=shown)
+
+
+def shares_by_place(q, k, v, *, mask):
+    return reference.attention(q, k, v * np.arange(1, k.shape[-2] + 1)[:, None], mask=mask)
+
+
+def shows_padding(q, k, v, *, mask):
+    """Takes a mask that is the same for all queries for no mask."""
+    same = (mask == mask[..., :1, :]).all() and mask.shape[-2] > 1
+    return reference.attention(q, k, v, mask=None if same else mask)
+
+
+def doubles(q, k, v, *, mask):
+    return 2 * reference.attention(q, k, v, mask=mask)
+
+
+def mixes_the_batch(q, k, v, *, mask):
+    return reference.attention(q, k - k.mean(axis=0), v, mask=mask)
+
+
+def drops_the_batch(q, k, v, *, mask):
+    return reference.attention(q, k, v, mask=mask)[0]
+
+
+def sharper_among_many(q, k, v, *, mask):
+    return reference.attention(q * q.shape[-2], k, v, mask=mask)
+
+
+def centres_the_queries(q, k, v, *, mask):
+    return reference.attention(q - q.mean(axis=-2, keepdims=True), k, v, mask=mask)
+
+
+def nan_on_an_empty_row(q, k, v, *, mask):
+    output = reference.attention(q, k, v, mask=mask)
+    return np.where(mask.any(axis=-1)[:, None], output, np.nan)
+
+
+def crashes(q, k, v, *, mask):
+    raise ZeroDivisionError
+
+
+FUTURE, SET, PADDING, SIZES, EMPTY, ONE = (
+    "the_future_is_hidden",
+    "keys_are_a_set",
+    "padding_is_ignored",
+    "sizes_may_differ",
+    "an_empty_row_sees_nothing",
+    "one_by_one_is_all_at_once",
+)
+ALL = {FUTURE, SET, PADDING, SIZES, EMPTY, ONE}
+
+
+@pytest.mark.parametrize("label", PLAIN)
+def test_the_books_own_functions_pass_all_six(page, label):
+    (subject,) = [found for found in test_contract.SUBJECTS if found.label == label]
+
+    def attention(q, k, v, mask):
+        inputs = {name: subject.native(x) for name, x in {"q": q, "k": k, "v": v}.items()}
+        return subject.run(inputs, mask=mask)[0]
+
+    assert page["six_checks"](attention) == dict.fromkeys(ALL, True)
+
+
+def test_pytorchs_function_passes_all_six_when_wrapped_as_the_page_says(page):
+    def attention(q, k, v, mask):
+        return F.scaled_dot_product_attention(*map(torch.from_numpy, (q, k, v, mask)))
+
+    assert all(page["six_checks"](attention).values())
+
+
+@pytest.mark.parametrize(
+    ("fault", "failed"),
+    [
+        (half_the_mask, {FUTURE, PADDING, ONE}),
+        (shares_by_place, {SET, SIZES}),
+        (shows_padding, {PADDING}),
+        (doubles, {SIZES}),
+        (mixes_the_batch, {SIZES}),
+        (drops_the_batch, ALL - {SET}),
+        (test_contract.fills_with_a_large_number, {EMPTY}),
+        (nan_on_an_empty_row, {EMPTY}),
+        (sharper_among_many, {ONE}),
+        (centres_the_queries, {FUTURE, ONE}),
+        (test_contract.takes_true_for_blocked, {FUTURE, PADDING, SIZES, EMPTY, ONE}),
+        (test_contract.ignores_the_mask, {FUTURE, PADDING, EMPTY, ONE}),
+        (crashes, ALL),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_the_six_checks_name_what_is_wrong(page, fault, failed):
+    def attention(q, k, v, mask):
+        return fault(q, k, v, mask=mask)
+
+    results = page["six_checks"](attention)
+    assert list(results) == [FUTURE, SET, PADDING, SIZES, EMPTY, ONE]
+    assert {check for check, passed in results.items() if not passed} == failed
+
+
+def test_the_checks_hand_over_copies(page):
+    def writes_into_its_arguments(q, k, v, mask):
+        output = reference.attention(q, k, v, mask=mask)
+        for array in (q, k, v, mask):
+            array[...] = 0
+        return output
+
+    assert all(page["six_checks"](writes_into_its_arguments).values())
+
+
+def test_the_map_is_the_mask(page):
+    for seed in range(20):
+        mask = np.random.default_rng(seed).random((3, 5)) < 0.5
+        assert (page["sees"](page["with_mask"](mask), 3, 5) == mask).all()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "mask", "where"),
+    [
+        ((0.0, 1.0, 1.0), True, "in the softmax or behind it"),
+        ((1.0, 1.0, np.nan), True, "in the inputs"),
+        ((np.inf, 1.0, 1.0), True, "in the inputs"),
+        ((1e30, 1e30, 1.0), True, "in the dot products, before the scale"),
+        ((1.0, 1.0, 1.0), False, "in a row that sees nothing"),
+    ],
+)
+def test_where_nan_begins(page, inputs, mask, where):
+    q, k, v = (torch.full((2, 4), x) for x in inputs)
+    assert page["where_nan_begins"](q, k, v, torch.full((2, 2), mask)) == where
+
+
+def test_tiles_are_the_softmax_in_any_size(page):
+    rng = np.random.default_rng(0)
+    scores, v = rng.standard_normal(7), rng.standard_normal(7)
+    expected = np.exp(scores) @ v / np.exp(scores).sum()
+    for size in range(1, 9):
+        assert np.isclose(page["in_tiles"](scores, v, size), expected)
+        hidden = np.concatenate([np.full(3, -np.inf), scores])
+        found = page["in_tiles"](hidden, np.concatenate([np.zeros(3), v]), size, guard=True)
+        assert np.isclose(found, expected)
+
+
+def test_the_spread_of_pytorchs_scores_is_one(page):
+    def attention(q, k, v):
+        return F.scaled_dot_product_attention(*map(torch.from_numpy, (q, k, v))).numpy()
+
+    for d, S in ((256, 64), (64, 32), (1024, 64)):
+        assert abs(page["score_spread"](attention, d, S) - 1) < 0.03
+
+
+def test_the_first_difference_is_the_first(page):
+    expected = np.zeros((5, 2))
+    for token in range(5):
+        found = expected.copy()
+        found[token:, 1] = 1
+        assert page["first_difference"](found, expected) == token
+    assert page["first_difference"](expected, expected) is None
+
+
+def test_keys_used_counts_keys(page):
+    for n in range(1, 6):
+        weights = np.where(np.arange(6) < n, 1 / n, 0)
+        assert np.isclose(page["keys_used"](weights), n)
+
+
+def test_why_not_again_sees_what_is_written_into_any_input(page):
+    inputs = torch.randn(3, 4, generator=torch.Generator().manual_seed(0)).unbind()
+    for changed in range(3):
+
+        def writes(*x, changed=changed):
+            x[changed][0] += 1
+            return x[0] + x[1] + x[2]
+
+        found = page["why_not_again"](writes, *(x.clone() for x in inputs))
+        assert found == "it changes its inputs"
+
+
+# What the page says of PyTorch -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("d_v", "options", "serves"), [(8, {}, True), (4, {}, False), (8, {"dropout_p": 0.1}, False)]
+)
+def test_the_flash_kernel_refuses_what_it_cannot_serve(d_v, options, serves):
+    q, v = torch.zeros(1, 1, 4, 8), torch.zeros(1, 1, 4, d_v)
+    with warnings.catch_warnings(record=True) as said, sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+        warnings.simplefilter("always")
+        if serves:
+            F.scaled_dot_product_attention(q, q, v, **options)
+            assert not said
+            return
+        with pytest.raises(RuntimeError):
+            F.scaled_dot_product_attention(q, q, v, **options)
+        assert said
+
+
+def test_is_causal_starts_at_the_first_key(page):
+    def attend(q, k, v):
+        q, k, v = (torch.from_numpy(x) for x in (q, k, v))
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True).numpy()
+
+    assert (page["sees"](attend, 3, 5) == np.tri(3, 5, dtype=bool)).all()
+    assert (page["sees"](attend, 5, 5) == masks.causal(5)).all()
