@@ -203,6 +203,20 @@ def sharper_among_many(q, k, v, *, mask):
     return reference.attention(q * q.shape[-2], k, v, mask=mask)
 
 
+def hides_its_own_position(q, k, v, *, mask):
+    L, S = mask.shape[-2:]
+    return reference.attention(q, k, v, mask=mask & np.tri(L, S, S - L - 1, dtype=bool))
+
+
+def masks_after_the_softmax(q, k, v, *, mask):
+    _, weights = reference.attention(q, k, v, return_weights=True)
+    return (weights * mask) @ v
+
+
+def adds_the_mean_value(q, k, v, *, mask):
+    return reference.attention(q, k, v, mask=mask) + v.mean(axis=-2, keepdims=True)
+
+
 def centres_the_queries(q, k, v, *, mask):
     return reference.attention(q - q.mean(axis=-2, keepdims=True), k, v, mask=mask)
 
@@ -257,6 +271,9 @@ def test_pytorchs_function_passes_all_six_when_wrapped_as_the_page_says(page):
         (test_contract.fills_with_a_large_number, {EMPTY}),
         (nan_on_an_empty_row, {EMPTY}),
         (sharper_among_many, {ONE}),
+        (hides_its_own_position, {FUTURE, SET}),
+        (masks_after_the_softmax, {FUTURE, PADDING, SIZES, ONE}),
+        (adds_the_mean_value, {FUTURE, PADDING, SIZES, EMPTY, ONE}),
         (centres_the_queries, {FUTURE, ONE}),
         (test_contract.takes_true_for_blocked, {FUTURE, PADDING, SIZES, EMPTY, ONE}),
         (test_contract.ignores_the_mask, {FUTURE, PADDING, EMPTY, ONE}),
