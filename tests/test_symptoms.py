@@ -191,6 +191,10 @@ def doubles(q, k, v, *, mask):
     return 2 * reference.attention(q, k, v, mask=mask)
 
 
+def averages_the_features(q, k, v, *, mask):
+    return reference.attention(q, k, v, mask=mask).mean(axis=-1, keepdims=True)
+
+
 def mixes_the_batch(q, k, v, *, mask):
     return reference.attention(q, k - k.mean(axis=0), v, mask=mask)
 
@@ -267,6 +271,7 @@ def test_pytorchs_function_passes_all_six_when_wrapped_as_the_page_says(page):
         (shows_padding, {PADDING}),
         (doubles, {SIZES}),
         (mixes_the_batch, {SIZES}),
+        (averages_the_features, {SIZES}),
         (drops_the_batch, ALL - {SET}),
         (test_contract.fills_with_a_large_number, {EMPTY}),
         (nan_on_an_empty_row, {EMPTY}),
