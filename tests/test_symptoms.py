@@ -328,6 +328,12 @@ def test_where_nan_begins(page, inputs, mask, where):
     assert page["where_nan_begins"](q, k, v, torch.full((2, 2), mask)) == where
 
 
+def test_a_row_that_sees_something_is_no_empty_row(page):
+    q, k, v = torch.ones(3, 2, 4)
+    half = torch.eye(2, dtype=torch.bool)
+    assert page["where_nan_begins"](q, k, v, half) == "in the softmax or behind it"
+
+
 def test_tiles_are_the_softmax_in_any_size(page):
     rng = np.random.default_rng(0)
     scores, v = rng.standard_normal(7), rng.standard_normal(7)
