@@ -230,6 +230,11 @@ def nan_on_an_empty_row(q, k, v, *, mask):
     return np.where(mask.any(axis=-1)[:, None], output, np.nan)
 
 
+def infinite_on_an_empty_row(q, k, v, *, mask):
+    output = reference.attention(q, k, v, mask=mask)
+    return np.where(mask.any(axis=-1)[:, None], output, np.inf)
+
+
 def crashes(q, k, v, *, mask):
     raise ZeroDivisionError
 
@@ -275,6 +280,7 @@ def test_pytorchs_function_passes_all_six_when_wrapped_as_the_page_says(page):
         (drops_the_batch, ALL - {SET}),
         (test_contract.fills_with_a_large_number, {EMPTY}),
         (nan_on_an_empty_row, {EMPTY}),
+        (infinite_on_an_empty_row, {EMPTY}),
         (sharper_among_many, {ONE}),
         (hides_its_own_position, {FUTURE, SET}),
         (masks_after_the_softmax, {FUTURE, PADDING, SIZES, ONE}),
@@ -362,10 +368,24 @@ def test_the_first_difference_is_the_first(page):
     assert page["first_difference"](expected, expected) is None
 
 
+def test_a_row_differs_when_one_number_does(page):
+    expected = np.zeros((4, 3))
+    expected[3] = np.nan
+    found = expected.copy()
+    found[1, 2] = 1
+    assert page["rows_that_differ"](found, expected) == [1]
+
+
 def test_keys_used_counts_keys(page):
     for n in range(1, 6):
         weights = np.where(np.arange(6) < n, 1 / n, 0)
         assert np.isclose(page["keys_used"](weights), n)
+
+
+def test_the_difference_of_keys_does_not_depend_on_their_size(page):
+    k = np.random.default_rng(0).standard_normal((6, 4))
+    assert np.isclose(page["difference"](k), page["difference"](0.01 * k))
+    assert page["difference"](np.tile(k[:1], (6, 1))) < 1e-12
 
 
 def test_why_not_again_sees_what_is_written_into_any_input(page):
