@@ -1,0 +1,268 @@
+"""The timeline: true to the bibliography, in order, every link alive, every chapter on it."""
+
+import copy
+import re
+import sys
+
+import pytest
+from pybtex.database import parse_file
+from small_book import BUILD, ROOT, copy_book, run
+from test_account import listed
+from test_faq import anchors, text_of
+
+sys.path.append(str(ROOT / "tools"))
+from book_timeline import ERA, fault, read
+
+CHAPTERS = ROOT / "chapters"
+ERAS = read(CHAPTERS / "timeline.yml")
+BIBLIOGRAPHY = parse_file(CHAPTERS / "references.bib", "bibtex").entries
+PAGES = listed()
+CITED = re.compile(r"\{cite:[pt]\}`([^`]+)`")
+
+
+def dead(link):
+    """Return whether a link leads nowhere: to a page or a heading that the book has not."""
+    page, _, anchor = link.partition("#")
+    if f"chapters/{page.removesuffix('.ipynb').removesuffix('.md')}" not in PAGES:
+        return True
+    path = CHAPTERS / page
+    return not path.is_file() or (bool(anchor) and anchor not in anchors(path))
+
+
+def problems(eras):
+    """Yield what is wrong with the eras and their entries: (what, where)."""
+    before = 0
+    for era in eras:
+        if set(era) != ERA:
+            yield "the fields of an era", era.get("name")
+        yield from bad_text(era["name"], era["asks"], "?")
+        if era["years"][0] < before:
+            yield "an era begins before the one before it", era["name"]
+        before = era["years"][0]
+        for entry in era["entries"]:
+            name = entry.get("key")
+            found = fault(entry, BIBLIOGRAPHY)
+            if found:
+                yield found, name
+                continue
+            year = int(BIBLIOGRAPHY[name].fields["year"])
+            if year < before:
+                yield "the years do not ascend", name
+            if not era["years"][0] <= year <= era["years"][1]:
+                yield "the year is not of its era", name
+            before = max(before, year)
+            yield from bad_text(name, entry["new"], ".")
+            if "at" in entry and dead(entry["at"]):
+                yield "the link is dead", name
+            for keys in CITED.findall(entry["new"]):
+                if not set(keys.split(",")) <= set(BIBLIOGRAPHY):
+                    yield "it cites what is not in the bibliography", name
+    names = [entry.get("what") or entry.get("found") for era in eras for entry in era["entries"]]
+    for name in {name for name in names if names.count(name) > 1}:
+        yield "two entries have the same name", name
+
+
+def bad_text(name, text, end):
+    if not text.endswith(end) or text != " ".join(text.split()):
+        yield "it is no sentence", name
+    if len(CITED.sub("name", text).split()) > 65:
+        yield "it is too long", name
+
+
+ENTRIES = [entry for era in ERAS for entry in era["entries"]]
+
+
+def test_the_timeline_has_no_problem():
+    assert list(problems(ERAS)) == []
+
+
+def test_an_era_begins_and_ends_with_an_entry():
+    for era in ERAS:
+        years = [int(BIBLIOGRAPHY[entry["key"]].fields["year"]) for entry in era["entries"]]
+        assert [years[0], years[-1]] == era["years"]
+
+
+def test_every_chapter_of_part_one_is_on_it():
+    linked = {
+        entry["at"].partition("#")[0].removesuffix(".ipynb") for entry in ENTRIES if "at" in entry
+    }
+    part = {page.removeprefix("chapters/") for page in PAGES if page.startswith("chapters/part1/")}
+    assert part
+    assert part <= linked
+
+
+def test_an_insight_is_one_sentence_and_perhaps_when_it_was_first_shown():
+    insights = [entry for entry in ENTRIES if "found" in entry]
+    assert len(insights) >= 5
+    for entry in insights:
+        sentences = re.split(r"(?<=\.) (?=[A-Z])", entry["new"])
+        assert all(sentence.startswith("First shown in ") for sentence in sentences[1:]), entry[
+            "key"
+        ]
+
+
+def test_misdatings_cite_what_is_earlier():
+    text = text_of(CHAPTERS / "timeline.md").partition("## Often misdated")[2]
+    wrong = re.findall(r'^\*\*"(.+)"\*\*', text, re.M)
+    assert len(wrong) == 4
+    for paragraph in text.strip().split("\n\n"):
+        keys = [key for keys in CITED.findall(paragraph) for key in keys.split(",")]
+        assert keys
+        assert set(keys) <= set(BIBLIOGRAPHY)
+
+
+# The checks, broken one by one -------------------------------------------------------------------
+
+
+def change(**new):
+    return lambda eras: eras[1]["entries"][3].update(new)
+
+
+def change_era(**new):
+    return lambda eras: eras[1].update(new)
+
+
+def remove(name):
+    return lambda eras: eras[1]["entries"][3].pop(name)
+
+
+FIELDS = "an entry needs key, what or found, new, and may have at; it has "
+LINK = "part1/scaled_dot_product.ipynb"
+
+
+@pytest.mark.parametrize(
+    ("broken", "what"),
+    [
+        (change(key="nobody1999nothing"), "there is no such key in the bibliography"),
+        (change(key="nadaraya1964estimating"), "the years do not ascend"),
+        (change(key="vaswani2017attention"), "the year is not of its era"),
+        (change(key="graves2013generating"), "the year is not of its era"),
+        (lambda eras: eras[1]["entries"].reverse(), "the years do not ascend"),
+        (lambda eras: eras.reverse(), "an era begins before the one before it"),
+        (change_era(years=[2014, 2015]), "the year is not of its era"),
+        (change_era(name="A", asks="It asks."), "it is no sentence"),
+        (change_era(more="x"), "the fields of an era"),
+        (remove("what"), FIELDS + "key, new, at"),
+        (remove("new"), FIELDS + "key, what, at"),
+        (remove("key"), FIELDS + "what, new, at"),
+        (change(found="Both."), FIELDS + "key, what, new, at, found"),
+        (change(year=2015), FIELDS + "key, what, new, at, year"),
+        (change(at=f"{LINK}#nowhere"), "the link is dead"),
+        (change(at="part1/nothing.ipynb"), "the link is dead"),
+        (change(at="part1/scaled_dot_product.md"), "the link is dead"),
+        (change(at="references.bib"), "the link is dead"),
+        (change(new="No end"), "it is no sentence"),
+        (change(new="Two  spaces."), "it is no sentence"),
+        (change(new="word " * 65 + "word."), "it is too long"),
+        (change(new="By {cite:t}`nobody1999no`."), "it cites what is not in the bibliography"),
+        (change(what="Softmax"), "two entries have the same name"),
+    ],
+)  # fmt: skip
+def test_a_broken_timeline_is_noticed(broken, what):
+    eras = copy.deepcopy(ERAS)
+    broken(eras)
+    assert what in {found for found, _ in problems(eras)}
+
+
+def test_a_publication_without_a_year_is_noticed():
+    entry = {"key": "one", "what": "One", "new": "It is."}
+    publications = copy.deepcopy(BIBLIOGRAPHY)
+    publications["one"] = copy.deepcopy(publications["vaswani2017attention"])
+    assert fault(entry, publications) is None
+    publications["one"].fields["year"] = "to appear"
+    assert fault(entry, publications) == "this publication has no year"
+    del publications["one"].fields["year"]
+    assert fault(entry, publications) == "this publication has no year"
+
+
+# The page ----------------------------------------------------------------------------------------
+
+TIMELINE = """\
+- years: [1964, 2013]
+  name: Averaging
+  asks: How much?
+  entries:
+    - {key: nadaraya1964estimating, what: The *first*, new: "With {cite:t}`watson1964smooth`."}
+    - {key: graves2013generating, what: A window, new: "$a^2$.", at: index.md#here}
+- years: [2017, 2017]
+  name: Alone
+  asks: Why?
+  entries:
+    - {key: vaswani2017attention, found: Why it is so, new: "So."}
+"""
+PAGE = """\
+# A page
+
+## Here
+
+```{timeline} timeline.yml
+```
+
+## Sources
+
+```{bibliography}
+```
+"""
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """A small book with a timeline of three entries."""
+    book = tmp_path_factory.mktemp("book")
+    copy_book(book)
+    (book / "chapters/index.md").write_text(PAGE)
+    (book / "chapters/timeline.yml").write_text(TIMELINE, encoding="utf-8")
+    status, log = run(book, *BUILD)
+    assert status == 0, log
+    return book
+
+
+def text(html):
+    return " ".join(re.sub(r"<[^>]+>", "", html).replace("¶", "").replace("#", "").split())
+
+
+def test_an_entry_shows_the_year_and_the_authors_of_the_bibliography(book):
+    page = (book / "_build/html/chapters/index.html").read_text(encoding="utf-8")
+    lists = re.findall(r'<ol class="[^"]*\btimeline\b[^"]*">(.*?)</ol>', page, re.S)
+    assert len(lists) == 2
+    entries = [text(entry) for part in lists for entry in re.findall(r"<li>.*?</li>", part, re.S)]
+    assert entries == [
+        "1964 The first Nadaraya With Watson [1964].",
+        "2013 A window Graves a2. In this book: Here.",
+        "2017 Why it is so insight Vaswani et al. So.",
+    ]
+    assert re.search(r'<a [^>]*href="#id\d+"[^>]*>Nadaraya</a>', page)
+    assert '<a class="reference internal" href="#here">' in page
+    assert "<em>first</em>" in page
+
+
+def test_eras_are_sections_with_their_years_and_their_question(book):
+    page = (book / "_build/html/chapters/index.html").read_text(encoding="utf-8")
+    for name, title, question in (
+        ("from-1964", "1964–2013: Averaging", "How much?"),
+        ("from-2017", "2017: Alone", "Why?"),
+    ):
+        assert page.count(f'<section id="{name}">') == 1
+        section = page[page.index(f'<section id="{name}">') :]
+        assert text(section).startswith(f"{title} {question}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("graves2013generating", "graves2013nothing", "graves2013nothing: there is no such key"),
+        ("watson1964smooth", "watson1964nothing", "watson1964nothing"),
+        ("index.md#here", "index.md#gone", "'gone'"),
+        ("index.md#here", "gone.md", "gone.md"),
+        ("what: A window", "name: A window", "graves2013generating: an entry needs key"),
+        ("what: A window, ", "", "graves2013generating: an entry needs key"),
+        ("key: graves2013generating, ", "", "without a key: an entry needs key"),
+        ("asks: Why?", "ask: Why?", "an era needs asks, entries, name, years; it has"),
+    ],
+)  # fmt: skip
+def test_a_fault_in_the_data_fails_the_next_build(book, old, new, said):
+    assert old in TIMELINE
+    (book / "chapters/timeline.yml").write_text(TIMELINE.replace(old, new), encoding="utf-8")
+    status, log = run(book, *BUILD)
+    assert status != 0
+    assert said in log
