@@ -197,19 +197,18 @@ PAGE = """\
 
 ```{timeline} timeline.yml
 ```
-
-## Sources
-
-```{bibliography}
-```
 """
 
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    """A small book with a timeline of three entries."""
+    """A small book with a timeline of three entries and, on a page of its own, its sources."""
     book = tmp_path_factory.mktemp("book")
     copy_book(book)
+    (book / "_toc.yml").write_text(
+        "format: jb-book\nroot: chapters/index\nchapters:\n  - file: chapters/sources\n"
+    )
+    (book / "chapters/sources.md").write_text("# Sources\n\n```{bibliography}\n```\n")
     (book / "chapters/index.md").write_text(PAGE)
     (book / "chapters/timeline.yml").write_text(TIMELINE, encoding="utf-8")
     status, log = run(book, *BUILD)
@@ -217,12 +216,16 @@ def book(tmp_path_factory):
     return book
 
 
+def html(book):
+    return (book / "_build/html/chapters/index.html").read_text(encoding="utf-8")
+
+
 def text(html):
     return " ".join(re.sub(r"<[^>]+>", "", html).replace("¶", "").replace("#", "").split())
 
 
 def test_an_entry_shows_the_year_and_the_authors_of_the_bibliography(book):
-    page = (book / "_build/html/chapters/index.html").read_text(encoding="utf-8")
+    page = html(book)
     lists = re.findall(r'<ol class="[^"]*\btimeline\b[^"]*">(.*?)</ol>', page, re.S)
     assert len(lists) == 2
     entries = [text(entry) for part in lists for entry in re.findall(r"<li>.*?</li>", part, re.S)]
@@ -231,13 +234,13 @@ def test_an_entry_shows_the_year_and_the_authors_of_the_bibliography(book):
         "2013 A window Graves a2. In this book: Here.",
         "2017 Why it is so insight Vaswani et al. So.",
     ]
-    assert re.search(r'<a [^>]*href="#id\d+"[^>]*>Nadaraya</a>', page)
+    assert re.search(r'<a [^>]*href="sources.html#id\d+"[^>]*>Nadaraya</a>', page)
     assert '<a class="reference internal" href="#here">' in page
     assert "<em>first</em>" in page
 
 
 def test_eras_are_sections_with_their_years_and_their_question(book):
-    page = (book / "_build/html/chapters/index.html").read_text(encoding="utf-8")
+    page = html(book)
     for name, title, question in (
         ("from-1964", "1964–2013: Averaging", "How much?"),
         ("from-2017", "2017: Alone", "Why?"),
@@ -247,22 +250,47 @@ def test_eras_are_sections_with_their_years_and_their_question(book):
         assert text(section).startswith(f"{title} {question}")
 
 
+def test_a_year_that_is_put_right_in_the_bibliography_is_right_after_the_next_build(book):
+    path = book / "chapters/references.bib"
+    before, entry, after = path.read_text(encoding="utf-8").partition("{graves2013generating,")
+    path.write_text(before + entry + after.replace("{2013}", "{2012}", 1), encoding="utf-8")
+    status, log = run(book, *BUILD)
+    assert status == 0, log
+    assert "2012 A window Graves" in text(html(book))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
         ("graves2013generating", "graves2013nothing", "graves2013nothing: there is no such key"),
-        ("watson1964smooth", "watson1964nothing", "watson1964nothing"),
-        ("index.md#here", "index.md#gone", "'gone'"),
-        ("index.md#here", "gone.md", "gone.md"),
         ("what: A window", "name: A window", "graves2013generating: an entry needs key"),
-        ("what: A window, ", "", "graves2013generating: an entry needs key"),
         ("key: graves2013generating, ", "", "without a key: an entry needs key"),
         ("asks: Why?", "ask: Why?", "an era needs asks, entries, name, years; it has"),
     ],
-)  # fmt: skip
+)
 def test_a_fault_in_the_data_fails_the_next_build(book, old, new, said):
-    assert old in TIMELINE
-    (book / "chapters/timeline.yml").write_text(TIMELINE.replace(old, new), encoding="utf-8")
+    assert said in log_of_the_failing_build(book, {old: new})
+
+
+def test_links_and_citations_that_lead_nowhere_fail_the_next_build(book):
+    log = log_of_the_failing_build(
+        book,
+        {
+            "watson1964smooth": "watson1964nothing",
+            "index.md#here": "index.md#gone",
+            'new: "So."': 'new: "So.", at: gone.md',
+        },
+    )
+    for said in ("watson1964nothing", "'gone'", "gone.md"):
+        assert said in log
+
+
+def log_of_the_failing_build(book, changes):
+    data = TIMELINE
+    for old, new in changes.items():
+        assert old in data
+        data = data.replace(old, new)
+    (book / "chapters/timeline.yml").write_text(data, encoding="utf-8")
     status, log = run(book, *BUILD)
     assert status != 0
-    assert said in log
+    return log
