@@ -62,14 +62,13 @@ class Choose(SphinxDirective):
     """``{choose}``: for each mechanism when to take it and what it costs, counted."""
 
     def run(self):
-        head = "| take | when | time | memory | twice as long | order | exact | hardware |"
+        head = "| take | when | cost | order | exact | hardware |"
         rows = [
-            f"| {link(m)} | {a.choose} | {formula(a.time)} | {formula(a.memory)} "
-            f"| {doubling(a)} | {a.order} | {a.exact} | {a.hardware} |"
+            f"| {link(m)} | {a.choose} | {costs(a)} | {a.order} | {a.exact} | {a.hardware} |"
             for m in mechanisms()
             if (a := m.advice)
         ]
-        lines = ["::::{div} choose", "", head, "|---" * 8 + "|", *rows, "", "::::"]
+        lines = [":::{table}", ":class: cards choose", "", head, "|---" * 6 + "|", *rows, ":::"]
         return self.parse_text_to_nodes("\n".join(lines))
 
 
@@ -82,13 +81,13 @@ def formula(text):
     return f"${text.replace('**', '^').replace('*', ' ')}$"
 
 
-def doubling(advice):
-    """Count what twice as many positions cost, in operations and in the largest tensor."""
-    factors = [
-        measure(advice.call(2048, 16)) / measure(advice.call(1024, 16))
-        for measure in (cost.operations, cost.largest_tensor_bytes)
-    ]
-    return "work\u00a0×\u00a0{:.0f}, memory\u00a0×\u00a0{:.0f}".format(*factors)
+def costs(advice):
+    """Say how time and memory grow, and count what twice as many positions cost."""
+    parts = []
+    for name, measure in (("time", cost.operations), ("memory", cost.largest_tensor_bytes)):
+        factor = measure(advice.call(2048, 16)) / measure(advice.call(1024, 16))
+        parts.append(f"{name} {formula(getattr(advice, name))} (×\u00a0{factor:.0f})")
+    return "; ".join(parts)
 
 
 # The picture -------------------------------------------------------------------------------------
