@@ -32,9 +32,9 @@ def write(book, cells):
     nbformat.write(notebook, book / "chapters/index.ipynb")
 
 
-def run(book, *arguments):
+def run(book, *arguments, **variables):
     """Run Python in the copy, with the copy's package, and return (exit status, output)."""
-    environment = os.environ | {"PYTHONPATH": str(book / "src")}
+    environment = os.environ | {"PYTHONPATH": str(book / "src")} | variables
     environment.pop("PYTEST_ADDOPTS", None)
     done = subprocess.run(
         [sys.executable, *arguments], cwd=book, env=environment, capture_output=True, text=True

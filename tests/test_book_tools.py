@@ -1,12 +1,15 @@
 """The parts of the book's extensions that need no build."""
 
 import sys
+from datetime import date
 
 import pytest
+from pybtex.database import parse_string
 from small_book import ROOT
 from sphinx.errors import SphinxError
 
 sys.path.append(str(ROOT / "tools"))
+import book_about
 import book_fonts
 import book_site
 import book_styles
@@ -127,12 +130,42 @@ def test_a_page_moves_to_the_root_with_its_links():
     )
 
 
-def test_the_sitemap_lists_pages_for_readers(tmp_path):
-    for name in ("index.html", "search.html", "404.html", "a/b.html"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    found = book_site.sitemap("https://x.y/", tmp_path)
-    assert "<loc>https://x.y/a/b.html</loc>" in found
-    assert "<loc>https://x.y/index.html</loc>" in found
-    assert "search" not in found
-    assert "404" not in found
+def test_the_sitemap_dates_the_pages_that_have_a_date():
+    found = book_site.sitemap({"https://x.y/b?c&d": None, "https://x.y/": date(2026, 3, 1)})
+    assert "<url><loc>https://x.y/</loc><lastmod>2026-03-01</lastmod></url>" in found
+    assert "<url><loc>https://x.y/b?c&amp;d</loc></url>" in found
+
+
+# How to cite -------------------------------------------------------------------------------------
+
+WORK = {
+    "title": "A Book",
+    "authors": [
+        {"given-names": "Ada", "family-names": "Byron"},
+        {"name": "The others"},
+    ],
+    "date-released": date(2026, 3, 1),
+    "version": "1.2.0",
+}
+
+
+@pytest.mark.parametrize("address", [None, "https://x.y/book"])
+def test_the_citation_reads_back_as_what_the_file_says(address):
+    sentence, bibtex = book_about.citation(WORK, address)
+    assert sentence.startswith("Ada Byron, The others (2026). A Book, version 1.2.0.")
+    (entry,) = parse_string(bibtex, "bibtex").entries.values()
+    assert entry.type == "software"
+    assert [str(person) for person in entry.persons["author"]] == ["Byron, Ada", "{The others}"]
+    read = {"title": "{A Book}", "year": "2026", "version": "1.2.0"}
+    assert dict(entry.fields) == (read | {"url": address} if address else read)
+    assert ("https" in sentence) == bool(address)
+
+
+def test_the_address_that_the_file_names_comes_first():
+    assert "https://a.b" in book_about.citation(WORK | {"url": "https://a.b"}, "https://x.y")[1]
+
+
+@pytest.mark.parametrize("field", WORK)
+def test_a_field_that_is_missing_is_named(field):
+    with pytest.raises(KeyError, match=field):
+        book_about.citation({name: WORK[name] for name in WORK if name != field})

@@ -1,11 +1,12 @@
 """Sphinx extension: what belongs to the site as a whole.
 
-The front page at the root, a description of each page, a sitemap, a page for addresses that do
-not exist.
+The front page at the root, a description of each page and the day of its last change, a sitemap,
+a page for addresses that do not exist.
 """
 
 import os
 import re
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def setup(app):
     app.add_node(nodes.citation, override=True, html=(visit_citation, depart_citation))
     app.connect("config-inited", find_address)
     app.connect("html-page-context", describe)
+    app.connect("html-page-context", date)
     app.connect("build-finished", finish, priority=950)
     return {"parallel_read_safe": True}
 
@@ -37,6 +39,21 @@ def describe(app, pagename, templatename, context, doctree):
     lines = [f'<meta name="description" content="{escape(text)}"/>']
     lines += [f'<meta property="{name}" content="{escape(tags[name])}"/>' for name in tags]
     context["metatags"] = context.get("metatags", "") + "\n".join(lines)
+
+
+def date(app, pagename, templatename, context, doctree):
+    """Tell the page's template on which day its source was last changed."""
+    context["changed"] = last_change(app.env, pagename)
+
+
+def last_change(env, docname):
+    """Return the day of the last commit that touched a page's source, None where git has none.
+
+    sphinx-last-updated-by-git asks git, and answers with None in a shallow clone, where every file
+    seems to be of the last commit.
+    """
+    seconds, _ = env.git_last_updated.get(docname) or (None, None)
+    return None if seconds is None else datetime.fromtimestamp(int(seconds), UTC).date()
 
 
 def _first_words(doctree):
@@ -73,7 +90,14 @@ def finish(app, exception):
     )
     (out / "404.html").write_text(NOT_FOUND.format(home=app.config.html_baseurl or "/"), "utf-8")
     if app.config.html_baseurl:
-        (out / "sitemap.xml").write_text(sitemap(app.config.html_baseurl, out), "utf-8")
+        changes = {address(app, name): last_change(app.env, name) for name in app.env.found_docs}
+        (out / "sitemap.xml").write_text(sitemap(changes), "utf-8")
+
+
+def address(app, docname):
+    """Return where a page is published. The front page is published at the root."""
+    front = docname == app.config.root_doc
+    return app.config.html_baseurl + ("" if front else app.builder.get_target_uri(docname))
 
 
 def from_the_root(page, folder):
@@ -93,11 +117,14 @@ def from_the_root(page, folder):
     return re.sub(r'\b(href|src|action)="(?![a-z]+:|#|/)([^"]+)"', moved, page)
 
 
-def sitemap(address, out):
-    """Return the list of pages for search engines."""
-    pages = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.html"))
-    shown = [page for page in pages if page not in ("404.html", "search.html", "genindex.html")]
-    entries = "".join(f"<url><loc>{escape(address + page)}</loc></url>\n" for page in shown)
+def sitemap(changes):
+    """Return the list of pages for search engines, from the day of each address's last change."""
+    entries = "".join(
+        f"<url><loc>{escape(address)}</loc>"
+        + (f"<lastmod>{day.isoformat()}</lastmod>" if day else "")
+        + "</url>\n"
+        for address, day in sorted(changes.items())
+    )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{entries}</urlset>\n'

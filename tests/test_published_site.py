@@ -1,0 +1,116 @@
+"""What the site says of itself when git and GitHub tell where it comes from."""
+
+import re
+import shutil
+import subprocess
+
+import nbformat
+import pytest
+from small_book import BUILD, ROOT, copy_book, run, write
+
+pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
+SITE = "https://somebody.github.io/a-book/"
+
+
+def git(folder, *arguments, at="2026-03-01T12:00:00+00:00"):
+    who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+    dates = {"GIT_AUTHOR_DATE": at, "GIT_COMMITTER_DATE": at}
+    subprocess.run(["git", *who, *arguments], cwd=folder, env=dates, check=True)
+
+
+def built(book):
+    status, log = run(book, *BUILD, GITHUB_REPOSITORY="somebody/a-book")
+    assert status == 0, log
+    return book / "_build/html"
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """A repository of two pages, one of them changed a month later, and a third, not committed."""
+    book = tmp_path_factory.mktemp("book")
+    copy_book(book)
+    toc = "format: jb-book\nroot: chapters/index\nchapters: [{file: chapters/about}]\n"
+    (book / "_toc.yml").write_text(toc)
+    for name in ("CITATION.cff", "LICENSE", "chapters/about.md"):
+        shutil.copy(ROOT / name, book / name)
+    about = book / "chapters/about.md"
+    about.write_text(about.read_text().replace("(how_to_use.md)", "(index.ipynb)"))
+    write(book, [nbformat.v4.new_markdown_cell("# The front page\n\nA sentence.")])
+    git(book, "init", "-q", "-b", "main")
+    git(book, "add", ".")
+    git(book, "commit", "-q", "-m", "All of it")
+    about.write_text(about.read_text() + "\nOne more line.\n")
+    git(book, "commit", "-q", "-a", "-m", "One page", at="2026-04-02T23:30:00+00:00")
+    (book / "_toc.yml").write_text(toc.replace("]", ", {file: chapters/draft}]"))
+    (book / "chapters/draft.md").write_text("# A draft\n")
+    return book
+
+
+@pytest.fixture(scope="module")
+def site(book):
+    return built(book)
+
+
+@pytest.fixture(scope="module")
+def front(site):
+    return (site / "chapters/index.html").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def about(site):
+    return (site / "chapters/about.html").read_text("utf-8")
+
+
+def test_each_page_shows_the_day_of_its_last_change(front, about):
+    assert '<time datetime="2026-03-01">1 March 2026</time>' in front
+    assert '<time datetime="2026-04-02">2 April 2026</time>' in about
+
+
+def test_the_sitemap_has_each_page_once_with_that_day(site):
+    entries = re.findall(r"<url>(.+)</url>", (site / "sitemap.xml").read_text("utf-8"))
+    assert entries == [
+        f"<loc>{SITE}</loc><lastmod>2026-03-01</lastmod>",
+        f"<loc>{SITE}chapters/about.html</loc><lastmod>2026-04-02</lastmod>",
+        f"<loc>{SITE}chapters/draft.html</loc>",
+    ]
+
+
+def test_a_shallow_clone_and_a_folder_without_git_show_no_day(book, tmp_path):
+    git(tmp_path, "clone", "-q", "--depth", "1", book.as_uri(), "clone")
+    git(tmp_path / "clone", "config", "core.fileMode", "false")
+    assert "<time" not in (built(tmp_path / "clone") / "chapters/about.html").read_text("utf-8")
+    shutil.rmtree(tmp_path / "clone/.git")
+    shutil.rmtree(tmp_path / "clone/_build")
+    assert "<time" not in (built(tmp_path / "clone") / "chapters/about.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("page", ["chapters/draft.html", "search.html", "genindex.html"])
+def test_what_is_not_committed_shows_no_day(site, page):
+    assert "<time" not in (site / page).read_text("utf-8")
+
+
+def test_below_each_page_stand_licence_citation_and_where_to_mend_it(front, about):
+    repository = "https://github.com/somebody/a-book"
+    assert f'href="{repository}/edit/main/chapters/index.ipynb"' in front
+    assert f'href="{repository}/edit/main/chapters/about.md"' in about
+    assert f'href="{repository}/issues/new?title=Error%20on%20the%20page%20chapters/index"' in front
+    for anchor in ("who-may-use-what", "how-to-cite"):
+        assert f'href="about.html#{anchor}"' in front
+        assert f'id="{anchor}"' in about
+
+
+def test_the_citation_is_that_of_the_file(about):
+    text = re.sub(r"<[^>]+>", "", about)
+    assert "@software{attention_book_2026," in text
+    assert "url     = {https://github.com/somebody/a-book}" in text
+    assert "cff-version: 1.2.0" in text
+    assert "where errors of this book are collected" in text
+
+
+def test_a_citation_file_without_a_version_fails_the_build(book, tmp_path):
+    git(tmp_path, "clone", "-q", book.as_uri(), "clone")
+    file = tmp_path / "clone/CITATION.cff"
+    file.write_text(re.sub(r"(?m)^version:.*\n", "", file.read_text()))
+    status, log = run(tmp_path / "clone", *BUILD)
+    assert status != 0
+    assert "CITATION.cff does not say 'version'" in log
