@@ -28,70 +28,75 @@ function bringLiveFigures() {
 addEventListener("DOMContentLoaded", bringLiveFigures);
 
 // Hover cards: what a link to a term, a source, an equation or a statement leads to, beside it.
-const CARDS = "dt[id], div.citation[id], div.math[id], li[id]";
-const pagesRead = new Map();
+// All cards are in one script, so that they are also there when the book is read from a disk.
+const cards = {
+  link: null,
 
-async function cardFor(link) {
-  const url = new URL(link.href);
-  const page = url.pathname;
-  if (!url.hash || url.origin !== location.origin || location.protocol === "file:") return null;
-  if (!pagesRead.has(page)) {
-    pagesRead.set(page, page === location.pathname ? document
-      : fetch(page).then((r) => r.text()).then((t) => new DOMParser().parseFromString(t, "text/html")));
-  }
-  const target = (await pagesRead.get(page)).getElementById(decodeURIComponent(url.hash.slice(1)));
-  const place = target?.closest(CARDS);
-  if (!place) return null;
-  const shown = place.matches("dt") ? [place, place.parentElement.querySelector(`#${CSS.escape(place.id)} ~ dd`)] : [place];
-  const card = document.createElement("div");
-  card.className = "hover-card";
-  card.role = "tooltip";
-  card.id = "hover-card";
-  for (const part of shown.filter(Boolean)) {
-    const copy = document.createElement("div");
-    copy.innerHTML = part.innerHTML;
-    copy.querySelectorAll(".headerlink, .backrefs").forEach((e) => e.remove());
-    copy.querySelectorAll("[id]").forEach((e) => e.removeAttribute("id"));
-    card.append(copy);
-  }
-  return card;
+  async load() {
+    this.loaded ??= new Promise((resolve) => {
+      const script = document.createElement("script");
+      script.src = `${document.documentElement.dataset.content_root}_static/cards.js`;
+      script.onload = () => resolve(window.bookCards);
+      document.head.append(script);
+    });
+    return this.loaded;
+  },
+
+  async show({ target, pointerType }) {
+    const link = target.closest?.("article a.reference.internal");
+    const wanted = () => link.matches(":hover, :focus-visible");
+    if (!link?.hash || link === cards.link || pointerType === "touch") return;
+    await new Promise((passed) => setTimeout(passed, 120)); // a pointer that only passes
+    const root = new URL(document.documentElement.dataset.content_root, location).pathname;
+    const content = wanted() && (await cards.load())[decodeURIComponent(link.pathname.slice(root.length) + link.hash)];
+    if (!content || !wanted()) return;
+    cards.remove();
+    cards.link = link;
+    link.removeAttribute("title"); // says the same
+    link.setAttribute("aria-describedby", "hover-card");
+    document.body.insertAdjacentHTML("beforeend", `<div class="hover-card" id="hover-card" role="tooltip">${content}</div>`);
+    cards.place(document.getElementById("hover-card"), link.getBoundingClientRect());
+  },
+
+  place(card, at) {
+    const below = innerHeight - at.bottom - 12;
+    const above = at.top - 12;
+    const under = card.offsetHeight <= below || below >= above;
+    card.style.maxHeight = `${under ? below : above}px`;
+    card.style.left = `${Math.max(12, Math.min(at.left, document.documentElement.clientWidth - card.offsetWidth - 12)) + scrollX}px`;
+    card.style.top = `${(under ? at.bottom + 6 : at.top - card.offsetHeight - 6) + scrollY}px`;
+  },
+
+  // A card stays while the pointer is on it or on its link, or the keyboard is on the link.
+  letGo() {
+    setTimeout(() => {
+      const card = document.getElementById("hover-card");
+      if (!card?.matches(":hover") && !cards.link?.matches(":hover, :focus-visible")) cards.remove();
+    }, 300);
+  },
+
+  remove() {
+    document.getElementById("hover-card")?.remove();
+    cards.link?.removeAttribute("aria-describedby");
+    cards.link = null;
+  },
+};
+
+for (const event of ["pointerover", "focusin"]) document.addEventListener(event, cards.show);
+for (const event of ["pointerout", "focusout"]) document.addEventListener(event, cards.letGo);
+document.addEventListener("keydown", ({ key }) => key === "Escape" && cards.remove());
+
+// From a disk, the search cannot read the pages that it finds: it lists them without an excerpt.
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
+// The rocket's menu copies the line that a notebook in Colab has to run first.
+async function copyLineForColab(event) {
+  event.stopPropagation(); // the menu stays open and tells that it is done
+  const text = event.currentTarget.querySelector(".btn__text-container");
+  const line = /%pip.+/.exec(text.textContent)[0];
+  await navigator.clipboard.writeText(line);
+  text.textContent = `Copied: ${line}`;
 }
-
-function removeCard() {
-  document.getElementById("hover-card")?.remove();
-  document.querySelector("[aria-describedby=hover-card]")?.removeAttribute("aria-describedby");
-}
-
-async function showCard({ target }) {
-  const link = target.closest?.("article a.reference.internal, article a[role=doc-biblioref]");
-  if (!link) return;
-  const card = await cardFor(link).catch(() => null);
-  if (!card || !link.matches(":hover, :focus")) return;
-  removeCard();
-  document.body.append(card);
-  link.setAttribute("aria-describedby", "hover-card");
-  const at = link.getBoundingClientRect();
-  const left = Math.min(at.left, innerWidth - card.offsetWidth - 12);
-  const below = at.bottom + card.offsetHeight + 8 < innerHeight;
-  card.style.left = `${Math.max(12, left) + scrollX}px`;
-  card.style.top = `${(below ? at.bottom + 6 : at.top - card.offsetHeight - 6) + scrollY}px`;
-}
-
-for (const event of ["mouseover", "focusin"]) document.addEventListener(event, showCard);
-for (const event of ["mouseout", "focusout"]) document.addEventListener(event, removeCard);
-document.addEventListener("keydown", ({ key }) => key === "Escape" && removeCard());
-
-// The map: the arrows of the mechanism that one points at.
-function lightArrows({ target }) {
-  const box = target.closest?.(".map-box");
-  if (!box && !document.querySelector(".map-lit")) return;
-  for (const arrow of document.querySelectorAll(".map-arrow")) {
-    const ends = arrow.dataset.ends.split("|");
-    arrow.classList.toggle("map-lit", ends.includes(box?.getAttribute("aria-label")));
-  }
-}
-
-for (const event of ["mouseover", "focusin"]) document.addEventListener(event, lightArrows);
 
 // On paper the solutions stand at the end, where they do not give an exercise away.
 addEventListener("beforeprint", () => {

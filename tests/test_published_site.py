@@ -1,11 +1,13 @@
 """What the site says of itself when git and GitHub tell where it comes from."""
 
+import html
 import re
 import shutil
 import subprocess
 
 import nbformat
 import pytest
+from PIL import Image
 from small_book import BUILD, ROOT, copy_book, run, write
 
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
@@ -18,8 +20,8 @@ def git(folder, *arguments, at="2026-03-01T12:00:00+00:00"):
     subprocess.run(["git", *who, *arguments], cwd=folder, env=dates, check=True)
 
 
-def built(book):
-    status, log = run(book, *BUILD, GITHUB_REPOSITORY="somebody/a-book")
+def built(book, repository="somebody/a-book"):
+    status, log = run(book, *BUILD, GITHUB_REPOSITORY=repository)
     assert status == 0, log
     return book / "_build/html"
 
@@ -75,18 +77,63 @@ def test_the_sitemap_has_each_page_once_with_that_day(site):
     ]
 
 
-def test_a_shallow_clone_and_a_folder_without_git_show_no_day(book, tmp_path):
+def test_a_shallow_clone_has_no_day_and_a_folder_without_git_no_address_either(book, tmp_path):
     git(tmp_path, "clone", "-q", "--depth", "1", book.as_uri(), "clone")
     git(tmp_path / "clone", "config", "core.fileMode", "false")
     assert "<time" not in (built(tmp_path / "clone") / "chapters/about.html").read_text("utf-8")
     shutil.rmtree(tmp_path / "clone/.git")
     shutil.rmtree(tmp_path / "clone/_build")
-    assert "<time" not in (built(tmp_path / "clone") / "chapters/about.html").read_text("utf-8")
+    alone = built(tmp_path / "clone", repository="")
+    page = (alone / "chapters/about.html").read_text("utf-8")
+    assert not re.search("<time|og:url|og:image|twitter:card|canonical|github.com", page)
+    assert "it knows no address for errors" in page
+    assert not (alone / "sitemap.xml").exists()
+    assert not (alone / "_static/preview").exists()
 
 
 @pytest.mark.parametrize("page", ["chapters/draft.html", "search.html", "genindex.html"])
 def test_what_is_not_committed_shows_no_day(site, page):
     assert "<time" not in (site / page).read_text("utf-8")
+
+
+def tags(page):
+    found = re.findall(r'<meta (?:name|property)="([^"]+)" content="([^"]*)"', page)
+    return {name: html.unescape(content) for name, content in found}
+
+
+def test_a_link_to_a_page_has_a_preview(site, front, about):
+    for page, name, title in (
+        (front, "", "The front page"),
+        (about, "chapters/about.html", "About, licence and citation"),
+    ):
+        found = tags(page)
+        assert found["og:title"] == title
+        assert found["og:site_name"] == "The Attention Book"
+        assert found["og:url"] == SITE + name
+        assert f'<link rel="canonical" href="{SITE + name}"' in page
+        assert title in found["og:image:alt"]
+        assert found["twitter:card"] == "summary_large_image"
+        file = site / found["og:image"].removeprefix(SITE)
+        assert file.stat().st_size < 60_000
+        with Image.open(file) as picture:
+            assert picture.size == (1200, 630)
+        assert (found["og:image:width"], found["og:image:height"]) == ("1200", "630")
+    assert tags(front)["og:image"] != tags(about)["og:image"]
+
+
+def test_the_front_page_has_one_address(site, front):
+    assert tags((site / "index.html").read_text("utf-8")) == tags(front)
+
+
+def test_the_rocket_opens_the_notebook_and_has_the_line_that_colab_needs(front, about):
+    place = "somebody/a-book/main?urlpath=lab/tree/chapters/index.ipynb"
+    assert f"https://mybinder.org/v2/gh/{place}" in front
+    place = "somebody/a-book/blob/main/chapters/index.ipynb"
+    assert f"https://colab.research.google.com/github/{place}" in front
+    (button,) = re.findall(r'<button onclick="copyLineForColab.+?</button>', front, re.DOTALL)
+    text = re.sub(r"<[^>]+>", "", button).strip()
+    assert text == "In Colab, first run: %pip install git+https://github.com/somebody/a-book"
+    assert "copyLineForColab" not in about  # which is no notebook
 
 
 def test_below_each_page_stand_licence_citation_and_where_to_mend_it(front, about):

@@ -43,6 +43,7 @@ def setup(app):
     app.connect("doctree-read", mark_the_exercises)
     app.connect("doctree-read", say_how_to_run)
     app.connect("html-page-context", trim_scripts)
+    app.connect("html-page-context", offer_line_for_colab, priority=900)  # after the theme's menu
     return {"parallel_read_safe": True}
 
 
@@ -65,13 +66,37 @@ def point_at_the_repository(app, config):
     )
     config.myst_substitutions["launch"] = (
         "The rocket at the top of each chapter opens it on Binder, where everything is installed, "
-        f"or in Google Colab, where you first run `%pip install git+{url}` in a cell of its own."
+        f"or in Google Colab, where you first run `{line_for_colab(url)}` in a cell of its own. "
+        "The rocket's menu copies that line."
         if url
         else "A copy of this book that is built from a repository on GitHub has a rocket at the "
         "top of each chapter. It opens the chapter on Binder, where everything is installed, or "
         "in Google Colab, where you first run `%pip install git+` followed by the repository's "
         "address in a cell of its own."
     )
+
+
+def line_for_colab(url):
+    """Return what a notebook in Colab has to run first: the book's package is not installed there.
+
+    It is no cell of the notebooks, which are also run where there is no network.
+    """
+    return f"%pip install git+{url}"
+
+
+def offer_line_for_colab(app, pagename, templatename, context, doctree):
+    """Put that line below the link that opens Colab, as a button that copies it."""
+    for menu in context.get("header_buttons", []):
+        if menu.get("label") == "launch-buttons":
+            line = line_for_colab(app.config.html_theme_options["repository_url"])
+            button = {
+                "type": "javascript",
+                "text": f"In Colab, first run: {line}",
+                "icon": "fas fa-copy",
+                "label": "line-for-colab",
+                "javascript": "copyLineForColab(event)",
+            }
+            menu["buttons"].append(button)
 
 
 def repository(folder):

@@ -1,15 +1,16 @@
 """Sphinx extension: what belongs to the site as a whole.
 
-The front page at the root, a description of each page and the day of its last change, a sitemap,
-a page for addresses that do not exist.
+The front page at the root, a description of each page, its preview and the day of its last change,
+a sitemap, a page for addresses that do not exist.
 """
 
 import os
 import re
 from datetime import UTC, datetime
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 
+from book_preview import ALTERNATIVE, HEIGHT, WIDTH, draw
 from docutils import nodes
 
 DESCRIPTION = 160  # characters that a search engine shows
@@ -32,13 +33,36 @@ def find_address(app, config):
 
 
 def describe(app, pagename, templatename, context, doctree):
-    """Give a page its description, for search engines and for those who are sent a link."""
-    title = re.sub(r"<[^>]+>", "", context.get("title") or app.config.project)
+    """Give a page what search engines, and those who are sent a link to it, are shown."""
+    title = unescape(re.sub(r"<[^>]+>", "", context.get("title") or app.config.html_title))
     text = title if doctree is None else _first_words(doctree)
-    tags = {"og:title": title, "og:description": text, "og:type": "article"}
-    lines = [f'<meta name="description" content="{escape(text)}"/>']
-    lines += [f'<meta property="{name}" content="{escape(tags[name])}"/>' for name in tags]
-    context["metatags"] = context.get("metatags", "") + "\n".join(lines)
+    tags = {"description": text, "og:title": title, "og:description": text, "og:type": "article"}
+    if doctree is not None and app.config.html_baseurl:  # a preview needs absolute addresses
+        context["pageurl"] = address(app, pagename)  # the theme's canonical link
+        tags |= {"og:url": address(app, pagename), "og:site_name": app.config.html_title}
+        tags |= preview(app, pagename, title)
+    context["metatags"] = context.get("metatags", "") + "\n".join(
+        f'<meta {"property" if name.startswith("og:") else "name"}="{name}"'
+        f' content="{escape(str(value))}"/>'
+        for name, value in tags.items()
+    )
+
+
+def preview(app, pagename, title):
+    """Draw a page's preview and return the tags that lead to it."""
+    name = f"_static/preview/{pagename.replace('/', '-')}.png"
+    path = Path(app.outdir, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    front = pagename == app.config.root_doc
+    subtitle = "An executable book" if front else app.config.html_title
+    draw(title, subtitle, Path(app.srcdir, "_static/logo.svg"), path)
+    return {
+        "og:image": app.config.html_baseurl + name,
+        "og:image:width": WIDTH,
+        "og:image:height": HEIGHT,
+        "og:image:alt": ALTERNATIVE.format(title=title),
+        "twitter:card": "summary_large_image",
+    }
 
 
 def date(app, pagename, templatename, context, doctree):
