@@ -10,9 +10,12 @@ from sphinx.errors import SphinxError
 
 sys.path.append(str(ROOT / "tools"))
 import book_about
+import book_cards
 import book_fonts
+import book_preview
 import book_site
 import book_styles
+import numpy as np
 import tinycss2
 from book_math import mathml
 
@@ -169,3 +172,46 @@ def test_the_address_that_the_file_names_comes_first():
 def test_a_field_that_is_missing_is_named(field):
     with pytest.raises(KeyError, match=field):
         book_about.citation({name: WORK[name] for name in WORK if name != field})
+
+
+# Previews ----------------------------------------------------------------------------------------
+
+
+def test_the_words_of_a_title_attend_to_themselves_and_those_before():
+    weights = book_preview._weights("The attention: book")
+    assert weights.shape == (3, 3)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    assert not np.triu(weights, 1).any()
+
+
+def test_the_mark_is_that_of_the_logo():
+    shades = book_preview._logo(ROOT / "_static/logo.svg")
+    assert shades.shape == (3, 3)
+    assert shades[0].tolist() == [1, 0.14, 0.14]
+    assert shades[2].tolist() == [0.2, 0.35, 0.55]
+
+
+def test_a_title_that_cannot_be_drawn_fails(tmp_path):
+    with pytest.raises(SphinxError, match="注意力"):
+        book_preview.draw("注意力", "a book", ROOT / "_static/logo.svg", tmp_path / "x.png")
+
+
+# Hover cards -------------------------------------------------------------------------------------
+
+LOOKING_UP = """<article><dl><dt id="a">A<a class="headerlink" href="#a">#</a></dt><dt id="b">B</dt>
+<dd><p id="p">Not <a class="reference internal" href="#c">C</a>.</p></dd><dt id="c">C</dt>
+<dd>Third.</dd></dl><ul><li id="e-1"><p>One</p><p id="e-2">Two</p></li></ul>
+<section id="s"><p>More</p></section></article>"""
+READING = """<article><a class="reference internal" href="../x/look.html#a">a</a>
+<a class="reference internal" href="../x/look.html#e-2">e</a>
+<a class="reference internal" href="../x/look.html#s">s</a>
+<a class="reference internal" href="../none.html#s">gone</a>
+<a class="headerlink" href="../x/look.html#b">b</a></article>"""
+
+
+def test_a_card_is_what_stands_at_the_place_that_a_link_leads_to():
+    assert book_cards.cards({"x/look.html": LOOKING_UP, "y/read.html": READING}) == {
+        "x/look.html#a": "<div>A</div><div><p>Not C.</p></div>",
+        "x/look.html#c": "<div>C</div><div>Third.</div>",
+        "x/look.html#e-2": "<div><p>One</p><p>Two</p></div>",
+    }

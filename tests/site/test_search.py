@@ -1,0 +1,108 @@
+"""The search finds every Chinese name of the glossary, whole or in part, and leads to its entry."""
+
+import re
+from functools import cache
+
+import pytest
+from bs4 import BeautifulSoup
+from conftest import HTML, PAGES
+
+GLOSSARY = "chapters/glossary.html"
+
+
+@cache
+def names():
+    """Return the Chinese names of the glossary, each with the entries that it stands for."""
+    page = BeautifulSoup((HTML / GLOSSARY).read_text("utf-8"), "html.parser")
+    rows = page.select("table")[-1].select("tbody tr")
+    found = {}
+    for row in rows:
+        name = row.td.get_text().partition(" → ")[0]
+        found[name] = [link["href"].partition("#")[2] for link in row.select("a[href*='#']")]
+    return found
+
+
+def entries():
+    """Return the Chinese names with which the glossary's entries open."""
+    page = BeautifulSoup((HTML / GLOSSARY).read_text("utf-8"), "html.parser")
+    opening = [entry.get_text().partition(". ")[0] for entry in page.select("dl.glossary dd")]
+    return {name for text in opening for name in re.findall(r"(?:softmax)?[\u4e00-\u9fff]+", text)}
+
+
+def results(page):
+    page.wait_for_function("document.querySelector('.search-summary')?.textContent")
+    links = page.locator("ul.search a").evaluate_all("links => links.map(link => link.href)")
+    return [link.rpartition("/chapters/")[2] for link in links]
+
+
+def test_the_table_has_every_name_of_the_entries():
+    assert len(names()) > 100
+    assert entries() <= names().keys()
+
+
+def ask(page, query):
+    """Ask the search page a query, and return the addresses that it finds, the best first."""
+    page.evaluate(
+        """query => {
+            document.getElementById("search-results").replaceChildren();
+            Search.performSearch(query);
+        }""",
+        query,
+    )
+    return results(page)
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_every_chinese_name_leads_to_its_entry(open_page, address, scheme):
+    start = address if scheme == "http" else HTML.as_uri()
+    page = open_page("", at=f"{start}/search.html")
+    page.wait_for_function("Search.hasIndex()")
+    wrong = {}
+    for name, places in names().items():
+        found = ask(page, name)
+        wanted = [f"glossary.html#{place}" for place in places]
+        if found[:1] != wanted[:1] or not set(wanted) <= set(found):
+            wrong[name] = found[:3]
+    assert not wrong
+    assert not page.complaints
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_a_part_of_a_name_leads_to_its_entry(open_page, address, length):
+    page = open_page("search.html")
+    parts = {}
+    for name, places in names().items():
+        chinese = re.sub("[a-z]+", "", name)
+        if len(chinese) > length:
+            for part in (chinese[:length], chinese[-length:]):
+                parts.setdefault(part, set()).add(f"glossary.html#{places[0]}")
+    wrong = {part: wanted - set(ask(page, part)) for part, wanted in parts.items()}
+    assert len(parts) > 40
+    assert not {part: missing for part, missing in wrong.items() if missing}
+
+
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [
+        ("softmax", "glossary.html#term-softmax"),
+        ("self-attention", "glossary.html#term-self-attention"),
+        ("scaled dot-product attention", "part1/scaled_dot_product.html"),
+        ("causal mask", "glossary.html#term-causal-mask"),
+        ("Nadaraya", "part1/kernel_attention.html"),
+        ("glimpse", "part1/visual_attention.html"),
+    ],
+)
+def test_english_words_are_found(open_page, query, place):
+    assert place in ask(open_page("search.html"), query)
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name != "404.html"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_every_page_has_a_field_to_search_from(open_page, name, width):
+    page = open_page(name, width=width)
+    page.keyboard.press("Control+k")
+    field = page.locator("input[name=q]:focus")
+    field.fill("缩放点积")
+    field.press("Enter")
+    page.wait_for_url("**/search.html?q=*")
+    assert results(page)[0] == "glossary.html#term-scaled-dot-product-attention"

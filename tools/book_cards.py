@@ -1,0 +1,72 @@
+"""Sphinx extension: what a link to a term, a source, an equation or a statement leads to.
+
+A page shows it on a card beside the link. All cards are in one script, which a page loads when the
+first one is wanted: a script, unlike a page, can also be loaded from a disk.
+"""
+
+import json
+import posixpath
+import re
+from copy import copy
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote
+
+from bs4 import BeautifulSoup
+
+SCRIPT = "_static/cards.js"
+LINK = re.compile(r'<a class="reference internal" href="([^"#]*)#([^"]+)"')
+PLACES = "dt[id], div.citation[id], div.math[id], li[id]"
+
+
+def setup(app):
+    app.connect("build-finished", write_cards)
+    return {"parallel_read_safe": True}
+
+
+def write_cards(app, exception):
+    """Write the script of all cards, under the addresses that they are shown for."""
+    if exception is not None or app.builder.format != "html":
+        return
+    names = [app.builder.get_target_uri(name) for name in sorted(app.env.found_docs)]
+    texts = {name: Path(app.outdir, name).read_text("utf-8") for name in names}
+    written = json.dumps(cards(texts), ensure_ascii=False, separators=(",", ":"))
+    Path(app.outdir, SCRIPT).write_text(f"window.bookCards={written};\n", "utf-8")
+
+
+def cards(texts):
+    """Return the card of each place to which one of these pages links, ``{page#id: HTML}``."""
+    links = {
+        (posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) if path else name, place)
+        for name, text in texts.items()
+        for path, place in LINK.findall(unquote(text))
+    }
+    read = cache(lambda name: BeautifulSoup(texts[name], "html.parser"))
+    made = {}
+    for name, place in sorted(links):
+        # Most links lead to a section. A page without anything else is not worth reading.
+        if re.search(rf'<(dt|div|li|p)\b[^>]* id="{re.escape(place)}"', texts.get(name, "")):
+            found = read(name).find(id=place)
+            shown = next((tag for tag in [found, *found.parents] if tag.css.match(PLACES)), None)
+            if shown:
+                made[f"{name}#{place}"] = card(shown)
+    return made
+
+
+def card(place):
+    """Return what stands at a place, as text and formulas without links and addresses."""
+    parts = [place]
+    if place.name == "dt":  # the names of a term and what it means
+        parts.append(place.find_next_sibling("dd"))
+    return "".join(f"<div>{plain(part)}</div>" for part in parts)
+
+
+def plain(part):
+    part = copy(part)
+    for left_out in part.select(".headerlink, .backrefs"):
+        left_out.decompose()
+    for link in part.select("a"):
+        link.unwrap()
+    for tag in part.select("[id]"):
+        del tag["id"]
+    return part.decode_contents().strip()
