@@ -98,19 +98,43 @@ async function copyLineForColab(event) {
   text.textContent = `Copied: ${line}`;
 }
 
-// On paper the solutions stand at the end, where they do not give an exercise away.
-addEventListener("beforeprint", () => {
+// On paper a page is light and unfolded, and the solutions stand at the end, where they give
+// nothing away.
+function lightAndUnfolded() {
+  const page = document.documentElement;
+  page.dataset.onScreen ??= page.dataset.theme;
+  page.dataset.theme = "light";
+  for (const picture of document.images) picture.loading = "eager";
+  for (const fold of document.querySelectorAll("details.hide:not([open])")) {
+    fold.open = true;
+    fold.dataset.folded = "";
+  }
+}
+
+function solutionsAtTheEnd() {
+  if (document.getElementById("solutions-on-paper")) return;
   const end = document.createElement("section");
   end.id = "solutions-on-paper";
   end.innerHTML = "<h2>Solutions</h2>";
   for (const exercise of document.querySelectorAll("section.exercise")) {
     const solution = exercise.querySelector("details:last-of-type .highlight");
     if (!solution) continue;
-    const title = document.createElement("h3");
-    title.textContent = exercise.querySelector("h3").firstChild.textContent.trim()
-      || exercise.querySelector("h3").textContent.replace(/#$/, "");
+    const title = exercise.querySelector("h2, h3").cloneNode(true);
+    title.querySelector(".headerlink")?.remove();
     end.append(title, solution.cloneNode(true));
   }
   if (end.children.length > 1) document.querySelector("article").append(end);
-});
-addEventListener("afterprint", () => document.getElementById("solutions-on-paper")?.remove());
+}
+
+function backToTheScreen() {
+  document.getElementById("solutions-on-paper")?.remove();
+  document.documentElement.dataset.theme = document.documentElement.dataset.onScreen;
+  delete document.documentElement.dataset.onScreen;
+  for (const fold of document.querySelectorAll("[data-folded]")) {
+    fold.open = false;
+    delete fold.dataset.folded;
+  }
+}
+
+addEventListener("beforeprint", () => [lightAndUnfolded(), solutionsAtTheEnd()]);
+addEventListener("afterprint", backToTheScreen);
