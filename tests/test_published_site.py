@@ -161,3 +161,9 @@ def test_a_citation_file_without_a_version_fails_the_build(book, tmp_path):
     status, log = run(tmp_path / "clone", *BUILD)
     assert status != 0
     assert "CITATION.cff does not say 'version'" in log
+
+
+def test_a_change_of_the_look_alone_reaches_the_site(book, site):
+    style = book / "_static/book.css"
+    style.write_text(style.read_text("utf-8") + ".book-foot { order: 4711; }\n", "utf-8")
+    assert "4711" in (built(book) / "_static/site.css").read_text("utf-8")

@@ -17,8 +17,17 @@ NESTED = ("media", "supports")
 
 
 def setup(app):
+    app.connect("env-get-outdated", notice_a_new_look)
     app.connect("build-finished", bundle, priority=900)  # the theme writes colours of code at 500
     return {"parallel_read_safe": True}
+
+
+def notice_a_new_look(app, env, added, changed, removed):
+    """Return a page to read again when only the look changed: Sphinx would copy nothing else."""
+    written = Path(app.outdir, "_static", BUNDLE)
+    files = [path for name in ("_static", "_extra") for path in Path(app.srcdir, name).rglob("*")]
+    newest = max((path.stat().st_mtime for path in files), default=0)
+    return [app.config.root_doc] if written.exists() and newest > written.stat().st_mtime else []
 
 
 def bundle(app, exception):
