@@ -143,6 +143,8 @@ def test_below_each_page_stand_licence_citation_and_where_to_mend_it(front, abou
     assert f'href="{repository}/issues/new?title=Error%20on%20the%20page%20chapters/index"' in front
     for anchor in ("who-may-use-what", "how-to-cite"):
         assert f'href="about.html#{anchor}"' in front
+        assert f'href="#{anchor}"' in about
+        assert f'"##{anchor}"' not in about
         assert f'id="{anchor}"' in about
 
 
