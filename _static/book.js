@@ -98,6 +98,18 @@ async function copyLineForColab(event) {
   text.textContent = `Copied: ${line}`;
 }
 
+// The map: the arrows of the mechanism that one points at.
+function lightArrows({ target }) {
+  const box = target.closest?.(".map-box");
+  if (!box && !document.querySelector(".map-lit")) return;
+  for (const arrow of document.querySelectorAll(".map-arrow")) {
+    const ends = arrow.dataset.ends.split("|");
+    arrow.classList.toggle("map-lit", ends.includes(box?.getAttribute("aria-label")));
+  }
+}
+
+for (const event of ["pointerover", "focusin"]) document.addEventListener(event, lightArrows);
+
 // On paper a page is light and unfolded, and the solutions stand at the end, where they give
 // nothing away.
 function lightAndUnfolded() {
