@@ -2,8 +2,10 @@
 
 import sys
 from datetime import date
+from importlib.resources import files
 
 import pytest
+from fontTools.ttLib import TTFont
 from pybtex.database import parse_string
 from small_book import ROOT
 from sphinx.errors import SphinxError
@@ -78,6 +80,24 @@ def test_icons_are_those_that_pages_name_and_those_of_the_theme():
         '.fa-cat:before{content:"\\f6be"}html{--pst-icon-download:"\\f019"}'
     )
     assert book_fonts.icons('<i class="fa-solid fa-navicon">', style) == {0xF0C9, 0xF019}
+
+
+@pytest.mark.filterwarnings("ignore:path is deprecated")  # raised where ziamath is imported
+def test_all_forms_of_the_root_are_equally_wide(tmp_path):
+    source = files("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf"
+    book_fonts.cut(source, {ord("√"), ord("(")}, tmp_path / "math.woff2")
+    font = TTFont(tmp_path / "math.woff2")
+    variants = font["MATH"].table.MathVariants
+    widths = {}
+    for name, forms in zip(
+        variants.VertGlyphCoverage.glyphs, variants.VertGlyphConstruction, strict=True
+    ):
+        glyphs = [record.VariantGlyph for record in forms.MathGlyphVariantRecord]
+        glyphs += [part.glyph for part in forms.GlyphAssembly.PartRecords]
+        widths[name] = {font["hmtx"][glyph][0] for glyph in glyphs}
+    root, parenthesis = (widths[font.getBestCmap()[ord(sign)]] for sign in "√(")
+    assert len(root) == 1
+    assert len(parenthesis) > 1
 
 
 # Style sheets ------------------------------------------------------------------------------------

@@ -52,7 +52,27 @@ def cut(source, codes, target):
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes=codes)
     cutter.subset(font)
+    if ord("√") in codes and "MATH" in font:
+        narrow(font, "√")
     subset.save_font(font, str(target), options)
+
+
+def narrow(font, sign):
+    """Make the taller forms of a growing sign as wide as its smallest.
+
+    A browser keeps room for the widest form, whatever it draws: a gap behind every small root.
+    """
+    name = font.getBestCmap()[ord(sign)]
+    variants = font["MATH"].table.MathVariants
+    forms = variants.VertGlyphConstruction[variants.VertGlyphCoverage.glyphs.index(name)]
+    taller = {record.VariantGlyph for record in forms.MathGlyphVariantRecord} - {name}
+    taller |= {part.glyph for part in forms.GlyphAssembly.PartRecords}
+    width = font["hmtx"][name][0]
+    for glyph in sorted(taller):
+        factor = width / font["hmtx"][glyph][0]
+        font["glyf"][glyph].coordinates.scale((factor, 1))
+        font["glyf"][glyph].recalcBounds(font["glyf"])
+        font["hmtx"][glyph] = width, font["glyf"][glyph].xMin
 
 
 def signs(pages):
