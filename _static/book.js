@@ -1,10 +1,19 @@
 // What a page of the book does by itself. Without scripts it still reads.
 
-// A keyboard reaches whatever scrolls sideways: wide formulas, code, tables.
+// A keyboard reaches whatever scrolls sideways: wide formulas, code, tables. To measure a box is to
+// lay it out, so that is done in small pieces, while the page has nothing else to do.
+const SCROLLERS = "pre, div.math, .cell_output, .output, .verdict, .pst-scrollable-table-container";
+const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
+
 function letScrollersBeFocused() {
-  for (const box of document.querySelectorAll("div.math, .cell_output, .verdict, pre")) {
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
-  }
+  const boxes = [...document.querySelectorAll(SCROLLERS)];
+  const some = () => {
+    const few = boxes.splice(0, 2);
+    const wide = few.filter((box) => box.scrollWidth > box.clientWidth);
+    wide.forEach((box) => { box.tabIndex = 0; });
+    if (boxes.length) whenIdle(some);
+  };
+  whenIdle(some);
 }
 
 addEventListener("load", letScrollersBeFocused);

@@ -4,14 +4,21 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 from docutils import nodes
+from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
 from attention_book.exercise.catalogue import all_exercises
 
 # Scripts of extensions that Jupyter Book brings: live cells, toggled cells, tabs.
 UNUSED = r"(?i)thebe|toggle|design-tabs"
+# Where the theme lays out every box of a page at once, to find those that scroll.
+MEASURES_ALL = re.compile(
+    r'"complete"===document\.readyState\?\w+\(\):window\.addEventListener\("load",\w+\)'
+)
+IN_PIECES = "0/* see book.js */"
 
 
 class HintsAndSolution(SphinxDirective):
@@ -43,6 +50,7 @@ def setup(app):
     app.connect("doctree-read", mark_the_exercises)
     app.connect("doctree-read", say_how_to_run)
     app.connect("html-page-context", trim_scripts)
+    app.connect("build-finished", measure_in_pieces)
     app.connect("html-page-context", offer_line_for_colab, priority=900)  # after the theme's menu
     return {"parallel_read_safe": True}
 
@@ -152,3 +160,14 @@ def trim_scripts(app, pagename, templatename, context, doctree):
             script = type(script)(script.filename, priority=script.priority, **attributes)
         kept.setdefault(body or script, script)
     context["script_files"] = list(kept.values())
+
+
+def measure_in_pieces(app, exception):
+    """Take out of the theme's script what ``book.js`` does piece by piece."""
+    if exception is not None or app.builder.format != "html":
+        return
+    path = Path(app.outdir, "_static/scripts/pydata-sphinx-theme.js")
+    script = MEASURES_ALL.sub(IN_PIECES, path.read_text("utf-8"))
+    if IN_PIECES not in script:
+        raise ExtensionError(f"{path.name} has changed: how does it find the boxes that scroll?")
+    path.write_text(script, "utf-8")

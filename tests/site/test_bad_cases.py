@@ -152,3 +152,15 @@ def test_the_first_stop_leads_past_the_menus(open_page):
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     assert page.evaluate("Boolean(document.activeElement.closest('main'))")
+
+
+@pytest.mark.parametrize("width", [1400, 390])
+def test_a_link_into_the_depth_of_a_page_ends_where_it_says(open_page, address, width):
+    """What is far from the window has no layout yet, and a guessed height."""
+    page = open_page("", at=f"{address}/{CHAPTER}#masks-and-the-row-that-sees-nothing", width=width)
+    heading = page.locator("#masks-and-the-row-that-sees-nothing h3")
+    page.wait_for_timeout(500)
+    assert 0 <= heading.bounding_box()["y"] < 250
+    page.evaluate("location.hash = '#sources'")
+    page.wait_for_timeout(500)
+    assert 0 <= page.locator("#sources h2").bounding_box()["y"] < 900

@@ -1,5 +1,6 @@
 """What every page of the built book keeps, seen with a real browser. Run with `make site-test`."""
 
+import gzip
 import html.parser
 import posixpath
 from collections import Counter
@@ -10,6 +11,8 @@ import pytest
 from conftest import HTML, PAGES
 
 AXE = files("axe_playwright_python") / "axe.min.js"
+SCROLLERS_CAN_BE_FOCUSED = """() => [...document.querySelectorAll(SCROLLERS)]
+    .every((box) => box.scrollWidth <= box.clientWidth || box.tabIndex === 0)"""
 SIZES = {"desktop": 1400, "phone": 390}
 
 each_page = pytest.mark.parametrize("name", PAGES)
@@ -86,6 +89,7 @@ def test_every_picture_has_an_alternative_text(name):
 @each_scheme
 def test_a_page_is_open_to_everyone(open_page, name, size, scheme):
     page = open_page(name, width=SIZES[size], scheme=scheme)
+    page.wait_for_function(SCROLLERS_CAN_BE_FOCUSED)
     page.evaluate(AXE.read_text("utf-8"))
     # the dark page differs in its colours only
     rules = {} if scheme == "light" else {"runOnly": ["color-contrast", "link-in-text-block"]}
@@ -107,6 +111,17 @@ def test_a_page_asks_nobody_else(open_page, address, name):
     page.wait_for_load_state("networkidle")
     assert page.asked
     assert not [url for url in page.asked if not url.startswith((address, "data:"))]
+
+
+@each_page
+def test_a_page_is_light(open_page, address, name):
+    """What a phone has to load before the page is whole, compressed as a server does it."""
+    page = open_page(name, width=SIZES["phone"])
+    page.wait_for_load_state("networkidle")
+    paths = {url.partition("?")[0].removeprefix(address).lstrip("/") for url in page.asked}
+    files = [HTML / path for path in paths if not path.startswith("data:")]
+    weights = {file.name: len(gzip.compress(file.read_bytes())) for file in files}
+    assert sum(weights.values()) < 300_000, weights
 
 
 @each_page
