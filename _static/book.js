@@ -8,7 +8,7 @@ const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
 function letScrollersBeFocused() {
   const boxes = [...document.querySelectorAll(SCROLLERS)];
   const some = () => {
-    const few = boxes.splice(0, 2);
+    const few = boxes.splice(0, 16);
     const wide = few.filter((box) => box.scrollWidth > box.clientWidth);
     wide.forEach((box) => { box.tabIndex = 0; });
     if (boxes.length) whenIdle(some);
