@@ -1,5 +1,14 @@
 // What a page of the book does by itself. Without scripts it still reads.
 
+function loadScript(path) {
+  const script = document.createElement("script");
+  script.src = document.documentElement.dataset.content_root + path;
+  return new Promise((resolve) => {
+    script.onload = resolve;
+    document.head.append(script);
+  });
+}
+
 // A keyboard reaches whatever scrolls sideways: wide formulas, code, tables. To measure a box is to
 // lay it out, so that is done in small pieces, while the page has nothing else to do.
 const SCROLLERS = "pre, div.math, .cell_output, .output, .verdict, .pst-scrollable-table-container";
@@ -21,17 +30,10 @@ addEventListener("resize", letScrollersBeFocused);
 
 // A notebook cell with the tag live-NAME gets the live figure of that name below its output.
 function bringLiveFigures() {
-  const base = document.documentElement.dataset.content_root;
   const cells = document.querySelectorAll('.cell[class*="tag_live-"]');
   const names = new Set([...cells].map((cell) => /tag_live-(\w+)/.exec(cell.className)[1]));
   if (!names.size) return;
-  const load = (name, then) => {
-    const script = document.createElement("script");
-    script.src = `${base}live/${name}.js`;
-    script.onload = then;
-    document.head.append(script);
-  };
-  load("core", () => names.forEach((name) => load(name)));
+  loadScript("live/core.js").then(() => names.forEach((name) => loadScript(`live/${name}.js`)));
 }
 
 addEventListener("DOMContentLoaded", bringLiveFigures);
@@ -42,13 +44,8 @@ const cards = {
   link: null,
 
   async load() {
-    this.loaded ??= new Promise((resolve) => {
-      const script = document.createElement("script");
-      script.src = `${document.documentElement.dataset.content_root}_static/cards.js`;
-      script.onload = () => resolve(window.bookCards);
-      document.head.append(script);
-    });
-    return this.loaded;
+    await (this.loaded ??= loadScript("_static/cards.js"));
+    return window.bookCards;
   },
 
   async show({ target, pointerType }) {

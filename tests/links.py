@@ -1,9 +1,13 @@
 """What the tests of pages with links share: text, threads, and the headings that links lead to."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import nbformat
+import yaml
+from markdown_it import MarkdownIt
+from mdit_py_plugins.anchors import anchors_plugin
 from myst_parser.mdit_to_docutils.base import default_slugify
 
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
@@ -32,10 +36,27 @@ def names(found):
     return [f"{repository.split('/')[1]} #{number}" for _, repository, number in found]
 
 
+def listed():
+    """Return the pages in the table of contents."""
+    toc = yaml.safe_load((CHAPTERS.parent / "_toc.yml").read_text(encoding="utf-8"))
+    return {toc["root"]} | {page["file"] for part in toc["parts"] for page in part["chapters"]}
+
+
+@cache
 def anchors(path):
-    """Return what a link from another page may lead to: the slugs of the headings."""
-    text = re.sub(r"^```.*?^```", "", text_of(path), flags=re.M | re.S)
-    return {default_slugify(heading) for heading in re.findall(r"^#{1,3} (.+)$", text, re.M)}
+    """Return the anchors of a page's headings, as the book makes them."""
+    parser = MarkdownIt("commonmark").use(anchors_plugin, max_level=3, slug_func=default_slugify)
+    tokens = parser.parse(text_of(path))
+    return {token.attrs["id"] for token in tokens if token.type == "heading_open"}
+
+
+def dead(link):
+    """Return whether a link leads nowhere: to a page or a heading that the book has not."""
+    page, _, anchor = link.partition("#")
+    path = CHAPTERS / page
+    if f"chapters/{path.relative_to(CHAPTERS).with_suffix('')}" not in listed():
+        return True
+    return not path.is_file() or (bool(anchor) and anchor not in anchors(path))
 
 
 def without_a_place(text, folder=CHAPTERS):

@@ -5,28 +5,17 @@ import re
 import sys
 
 import pytest
+from links import CHAPTERS, dead, listed, text_of
 from pybtex.database import parse_file
 from small_book import BUILD, ROOT, copy_book, run
-from test_account import listed
-from test_faq import anchors, text_of
 
 sys.path.append(str(ROOT / "tools"))
 from book_timeline import ERA, fault, read
 
-CHAPTERS = ROOT / "chapters"
 ERAS = read(CHAPTERS / "timeline.yml")
 BIBLIOGRAPHY = parse_file(CHAPTERS / "references.bib", "bibtex").entries
 PAGES = listed()
 CITED = re.compile(r"\{cite:[pt]\}`([^`]+)`")
-
-
-def dead(link):
-    """Return whether a link leads nowhere: to a page or a heading that the book has not."""
-    page, _, anchor = link.partition("#")
-    if f"chapters/{page.removesuffix('.ipynb').removesuffix('.md')}" not in PAGES:
-        return True
-    path = CHAPTERS / page
-    return not path.is_file() or (bool(anchor) and anchor not in anchors(path))
 
 
 def problems(eras):

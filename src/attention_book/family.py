@@ -92,6 +92,11 @@ def limit_case(general, special, *, when, otherwise, within=1e-12):
     return lambda sides: LimitCase(general, special, when, otherwise, sides, within)
 
 
+def normal(rng, *shapes):
+    """Return an array of standard normal numbers for each shape."""
+    return [rng.standard_normal(shape) for shape in shapes]
+
+
 @cache
 def _rooms():
     """Return the ``limits`` modules by the name of their variant, those that others need first."""

@@ -13,6 +13,8 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
 PAGES = sorted(path.relative_to(HTML).as_posix() for path in HTML.glob("**/*.html"))
+SIZES = {"desktop": 1400, "phone": 390}
+each_size = pytest.mark.parametrize("size", SIZES)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Chromium is to ask nothing of anybody by itself.
 QUIET = [

@@ -3,11 +3,9 @@
 from itertools import pairwise
 
 import pytest
-from conftest import PAGES
+from conftest import PAGES, SIZES, each_size
 
 CHAPTER = "chapters/part1/scaled_dot_product.html"
-SIZES = {"desktop": 1400, "phone": 390}
-each_size = pytest.mark.parametrize("size", SIZES)
 
 
 @pytest.mark.parametrize("name", PAGES)

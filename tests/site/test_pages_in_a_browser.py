@@ -8,16 +8,14 @@ from importlib.resources import files
 from urllib.parse import unquote, urldefrag
 
 import pytest
-from conftest import HTML, PAGES
+from conftest import HTML, PAGES, SIZES, each_size
 
 AXE = files("axe_playwright_python") / "axe.min.js"
 SCROLLERS_CAN_BE_FOCUSED = """() => typeof SCROLLERS === "undefined" ||
     [...document.querySelectorAll(SCROLLERS)].every(
         (box) => box.scrollWidth <= box.clientWidth || box.tabIndex === 0)"""
-SIZES = {"desktop": 1400, "phone": 390}
 
 each_page = pytest.mark.parametrize("name", PAGES)
-each_size = pytest.mark.parametrize("size", SIZES)
 each_scheme = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 

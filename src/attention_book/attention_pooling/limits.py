@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from attention_book.family import Advice, Mechanism, limit_case
+from attention_book.family import Advice, Mechanism, limit_case, normal
 from attention_book.kernel_attention.limits import LOOKUP, MEAN, lookup, mean
 from attention_book.scaled_dot_product.limits import DOT_PRODUCT
 from attention_book.scaled_dot_product.reference import attention as dot_product
@@ -56,13 +56,13 @@ ADDITIVE = Mechanism(
 
 @limit_case(POOLING, MEAN, when="$w = 0$", otherwise={"size": 1.0})
 def pooling_without_a_question(rng, size=0.0):
-    x, w = rng.standard_normal((5, 4)), rng.standard_normal(4)
+    x, w = normal(rng, (5, 4), 4)
     return reference.pool(x, size * w), mean(x, 1)[0]
 
 
 @limit_case(POOLING, LOOKUP, when="$w$ grows without bound", otherwise={"size": 1.0})
 def pooling_with_a_large_w(rng, size=1e9):
-    x, w = rng.standard_normal((5, 4)), rng.standard_normal(4)
+    x, w = normal(rng, (5, 4), 4)
     return reference.pool(x, size * w), lookup(x @ w, x)
 
 
@@ -73,7 +73,7 @@ def pooling_with_a_large_w(rng, size=1e9):
     otherwise={"scale": 1},
 )
 def one_query(rng, scale=2):  # √4
-    x, w = rng.standard_normal((5, 4)), rng.standard_normal(4)
+    x, w = normal(rng, (5, 4), 4)
     return dot_product(scale * w[None], x, x)[0], reference.pool(x, w)
 
 
@@ -85,12 +85,12 @@ def one_query(rng, scale=2):  # √4
     within=1e-9,
 )
 def tanh_of_small_arguments(rng, size=1e-5):
-    q, x, w = (rng.standard_normal(shape) for shape in ((3, 4), (5, 4), 4))
+    q, x, w = normal(rng, (3, 4), (5, 4), 4)
     additive = reference.attention(size * q, size * x, x, w=w / size)
     return additive, np.broadcast_to(reference.pool(x, w), (3, 4))
 
 
 @limit_case(ADDITIVE, MEAN, when="$w = 0$", otherwise={"size": 1.0})
 def additive_without_a_scorer(rng, size=0.0):
-    q, k, v, w = (rng.standard_normal(shape) for shape in ((3, 4), (5, 4), (5, 2), 4))
+    q, k, v, w = normal(rng, (3, 4), (5, 4), (5, 2), 4)
     return reference.attention(q, k, v, w=size * w), mean(v, 3)

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from attention_book.family import Advice, Mechanism, limit_case
+from attention_book.family import Advice, Mechanism, limit_case, normal
 
 from . import module, reference
 
@@ -47,11 +47,11 @@ KERNEL = Mechanism(
 
 @limit_case(KERNEL, MEAN, when="$\\gamma = 0$", otherwise={"gamma": 0.2})
 def gamma_0(rng, gamma=0.0):
-    q, k, v = (rng.standard_normal(shape) for shape in ((3, 4), (5, 4), (5, 2)))
+    q, k, v = normal(rng, (3, 4), (5, 4), (5, 2))
     return reference.attention(q, k, v, gamma=gamma), mean(v, 3)
 
 
 @limit_case(KERNEL, LOOKUP, when="$\\gamma \\to \\infty$", otherwise={"gamma": 0.2})
 def gamma_without_bound(rng, gamma=1e9):
-    q, k, v = (rng.standard_normal(shape) for shape in ((3, 4), (5, 4), (5, 2)))
+    q, k, v = normal(rng, (3, 4), (5, 4), (5, 2))
     return reference.attention(q, k, v, gamma=gamma), lookup(-(((q[:, None] - k) ** 2).sum(-1)), v)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from attention_book.family import Advice, Mechanism, limit_case
+from attention_book.family import Advice, Mechanism, limit_case, normal
 from attention_book.kernel_attention.limits import KERNEL, LOOKUP, MEAN, lookup, mean
 from attention_book.kernel_attention.reference import as_dot_product
 from attention_book.kernel_attention.reference import attention as kernel_attention
@@ -37,13 +37,13 @@ DOT_PRODUCT = Mechanism(
 
 @limit_case(DOT_PRODUCT, MEAN, when="every query is 0", otherwise={"size": 1.0})
 def zero_queries(rng, size=0.0):
-    q, k, v = (rng.standard_normal(shape) for shape in ((3, 4), (5, 4), (5, 2)))
+    q, k, v = normal(rng, (3, 4), (5, 4), (5, 2))
     return reference.attention(size * q, k, v), mean(v, 3)
 
 
 @limit_case(DOT_PRODUCT, LOOKUP, when="the queries grow without bound", otherwise={"size": 1.0})
 def large_queries(rng, size=1e9):
-    q, k, v = (rng.standard_normal(shape) for shape in ((3, 4), (5, 4), (5, 2)))
+    q, k, v = normal(rng, (3, 4), (5, 4), (5, 2))
     return reference.attention(size * q, k, v), lookup(q @ k.T, v)
 
 
@@ -54,7 +54,7 @@ def large_queries(rng, size=1e9):
     otherwise={"lengths": (1, 2, 3, 4, 5)},
 )
 def equally_long_keys(rng, lengths=(2, 2, 2, 2, 2)):
-    q, k, v = (rng.standard_normal(shape) for shape in ((3, 4), (5, 4), (5, 2)))
+    q, k, v = normal(rng, (3, 4), (5, 4), (5, 2))
     k *= np.array(lengths)[:, None] / np.linalg.norm(k, axis=-1, keepdims=True)
     of_distance = kernel_attention(q, k, v, gamma=1 / (2 * math.sqrt(4)))
     return of_distance, reference.attention(q, k, v)
@@ -67,6 +67,6 @@ def equally_long_keys(rng, lengths=(2, 2, 2, 2, 2)):
     otherwise={"one_more": False},
 )
 def squared_lengths(rng, one_more=True):
-    q, k, v = (rng.standard_normal(shape) for shape in ((3, 4), (5, 4), (5, 2)))
+    q, k, v = normal(rng, (3, 4), (5, 4), (5, 2))
     new_q, new_k = as_dot_product(q, k, gamma=0.2) if one_more else (q, k)
     return reference.attention(new_q, new_k, v), kernel_attention(q, k, v, gamma=0.2)

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from attention_book.family import Advice, Mechanism, limit_case
+from attention_book.family import Advice, Mechanism, limit_case, normal
 from attention_book.kernel_attention.limits import MEAN, mean
 from attention_book.scaled_dot_product.limits import DOT_PRODUCT
 from attention_book.scaled_dot_product.reference import attention as dot_product
@@ -73,7 +73,7 @@ def one_token(rng, tokens=1):
 
 @limit_case(SELF_ATTENTION, MEAN, when="$W_q = 0$ and $W_v W_o = I$", otherwise={"size": 1.0})
 def no_question(rng, size=0.0):
-    x, W_q, W_k = (rng.standard_normal(shape) for shape in ((5, 4), (4, 3), (4, 3)))
+    x, W_q, W_k = normal(rng, (5, 4), (4, 3), (4, 3))
     W = {"W_q": size * W_q, "W_k": W_k, "W_v": np.eye(4), "W_o": np.eye(4)}
     return reference.self_attention(x, W), mean(x, 5)
 

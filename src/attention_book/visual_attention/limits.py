@@ -5,7 +5,7 @@ import torch
 
 from attention_book.attention_pooling.limits import POOLING
 from attention_book.attention_pooling.reference import pool as sequence_pool
-from attention_book.family import Advice, Mechanism, limit_case
+from attention_book.family import Advice, Mechanism, limit_case, normal
 from attention_book.kernel_attention.limits import LOOKUP, lookup
 from attention_book.scaled_dot_product.limits import DOT_PRODUCT
 from attention_book.scaled_dot_product.reference import attention as dot_product
@@ -81,7 +81,7 @@ GLIMPSE = Mechanism(
     MAP_POOLING, POOLING, when="all its cells are read as one sequence", otherwise={"rows": 1}
 )
 def cells_as_a_sequence(rng, rows=2):
-    x, w = rng.standard_normal((2, 3, 4)), rng.standard_normal(4)
+    x, w = normal(rng, (2, 3, 4), 4)
     return reference.pool(x, w), sequence_pool(x[:rows].reshape(-1, 4), w)
 
 
@@ -92,7 +92,7 @@ def cells_as_a_sequence(rng, rows=2):
     otherwise={"scale": 2.0},
 )
 def cells_as_tokens(rng, scale=1.0):
-    x, matrices = rng.standard_normal((2, 3, 4)), rng.standard_normal((3, 4, 4))
+    x, matrices = normal(rng, (2, 3, 4), (3, 4, 4))
     W = dict(zip(("W_q", "W_k", "W_v"), matrices, strict=True)) | {"W_o": scale * np.eye(4)}
     return reference.self_attention(x, *matrices).reshape(6, 4), token_attention(x.reshape(6, 4), W)
 
