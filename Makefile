@@ -26,7 +26,7 @@ format: .venv/installed ## put the code into the style that check wants
 	$(BIN)/ruff format .
 
 notebooks: .venv/installed ## execute all chapters in place, keep text outputs, drop pictures
-	$(BIN)/python tools/notebooks.py
+	$(BIN)/python tools/running/notebooks.py
 
 serve: book ## build, then show the book on http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000

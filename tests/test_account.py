@@ -2,18 +2,15 @@
 
 import copy
 import re
-import sys
 
 import nbformat
 import pytest
 import yaml
+from book_account import VERDICTS, place, read, tally
 from markdown_it import MarkdownIt
 from mdit_py_plugins.anchors import anchors_plugin
 from myst_parser.mdit_to_docutils.base import default_slugify
 from small_book import BUILD, ROOT, copy_book, run
-
-sys.path.append(str(ROOT / "tools"))
-from book_account import VERDICTS, place, read, tally
 
 # How many statements, errors, questions and exercises each article has.
 NUMBERS = {

@@ -1,16 +1,8 @@
 """The parts of the book's extensions that need no build."""
 
-import sys
 from datetime import date
 from importlib.resources import files
 
-import pytest
-from fontTools.ttLib import TTFont
-from pybtex.database import parse_string
-from small_book import ROOT
-from sphinx.errors import SphinxError
-
-sys.path.append(str(ROOT / "tools"))
 import book_about
 import book_cards
 import book_fonts
@@ -18,8 +10,13 @@ import book_preview
 import book_site
 import book_styles
 import numpy as np
+import pytest
 import tinycss2
 from book_math import mathml
+from fontTools.ttLib import TTFont
+from pybtex.database import parse_string
+from small_book import ROOT
+from sphinx.errors import SphinxError
 
 # Formulas ----------------------------------------------------------------------------------------
 

@@ -78,7 +78,7 @@ def test_a_warning_fails_the_build_and_the_one_after_it(book):
 
 
 def test_strict_nbval_sees_a_changed_number_from_any_directory(book):
-    status, log = run(book, "tools/notebooks.py")
+    status, log = run(book, "tools/running/notebooks.py")
     assert status == 0, log
     path = book / "chapters/index.ipynb"
     strict = ["-m", "pytest", "--nbval", "--nbval-current-env", "-q", "-p", "no:cacheprovider"]
@@ -105,7 +105,7 @@ def test_make_notebooks_keeps_text_and_drops_pictures(book):
         ),
     ]
     write(book, cells)
-    status, log = run(book, "tools/notebooks.py")
+    status, log = run(book, "tools/running/notebooks.py")
     assert status == 0, log
     first, second = nbformat.read(book / "chapters/index.ipynb", as_version=4).cells
     assert first.outputs[0].text == "kept\n"
@@ -117,7 +117,7 @@ def test_make_notebooks_keeps_text_and_drops_pictures(book):
 def test_a_failing_notebook_is_named_and_left_as_it_was(book):
     write(book, [nbformat.v4.new_code_cell("1 / 0")])
     before = (book / "chapters/index.ipynb").read_text()
-    status, log = run(book, "tools/notebooks.py")
+    status, log = run(book, "tools/running/notebooks.py")
     assert status != 0
     assert "index.ipynb: a cell raised" in log
     assert "ZeroDivisionError" in log

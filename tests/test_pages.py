@@ -4,17 +4,14 @@ import html
 import re
 import shutil
 import subprocess
-import sys
 
 import nbformat
 import pytest
+from book_pages import repository
 from fontTools.ttLib import TTFont
-from small_book import BUILD, ROOT, copy_book, run, write
+from small_book import BUILD, copy_book, run, write
 
 from attention_book.scaled_dot_product.exercises import spread
-
-sys.path.append(str(ROOT / "tools"))
-from book_pages import repository
 
 FIGURE = """\
 from attention_book import plotting

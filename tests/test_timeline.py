@@ -2,16 +2,13 @@
 
 import copy
 import re
-import sys
 
 import pytest
+from book_timeline import ERA, fault, read
 from pybtex.database import parse_file
 from small_book import BUILD, ROOT, copy_book, run
 from test_account import listed
 from test_faq import anchors, text_of
-
-sys.path.append(str(ROOT / "tools"))
-from book_timeline import ERA, fault, read
 
 CHAPTERS = ROOT / "chapters"
 ERAS = read(CHAPTERS / "timeline.yml")

@@ -20,7 +20,7 @@ from sphinx.errors import SphinxError
 from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
-SOURCES = ("src/**/*.py", "tools/*.py", "requirements.txt", "pyproject.toml")
+SOURCES = ("src/**/*.py", "tools/**/*.py", "requirements.txt", "pyproject.toml")
 
 
 def setup(app):

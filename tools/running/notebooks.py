@@ -1,6 +1,6 @@
 """Execute chapters in place and keep what git should hold: counts and text, no pictures.
 
-Usage: python tools/notebooks.py [NOTEBOOK ...]      (all chapters when none is named)
+Usage: python tools/running/notebooks.py [NOTEBOOK ...]      (all chapters when none is named)
 """
 
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 from execution import NotebookFailed, execute
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 _TRANSIENT = ("execution", "ExecuteTime")
 
 
