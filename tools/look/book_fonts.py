@@ -48,13 +48,13 @@ def cut_fonts(app, exception):
 def cut(source, codes, target):
     """Write the part of a font that draws these characters, and what it needs to set formulas."""
     options = subset.Options(flavor="woff2", layout_features=["ssty", "dtls", "flac"])
-    font = subset.load_font(str(source), options)
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes=codes)
-    cutter.subset(font)
-    if ord("√") in codes and "MATH" in font:
-        narrow(font, "√")
-    subset.save_font(font, str(target), options)
+    with subset.load_font(str(source), options) as font:
+        cutter.subset(font)
+        if ord("√") in codes and "MATH" in font:
+            narrow(font, "√")
+        subset.save_font(font, str(target), options)
 
 
 def narrow(font, sign):
