@@ -11,7 +11,7 @@ book: .venv/installed ## build the HTML book
 	@echo "Open $(CURDIR)/_build/html/index.html"
 
 test: .venv/installed ## unit tests, contracts, exercises, and every notebook against its stored outputs
-	ATTENTION_BOOK_PROGRESS=$$(mktemp -u) $(BIN)/python -m pytest tests chapters --ignore tests/site --nbval --nbval-current-env --nbval-cell-timeout=120 -n 2 --dist loadscope
+	ATTENTION_BOOK_PROGRESS=$$(mktemp -u) $(BIN)/python -m pytest tests chapters --ignore tests/site -n 2 --dist loadscope --no-loadscope-reorder
 
 site-test: book ## every page of the built book in a real browser (Chromium or Chrome; CHROME_PATH names one)
 	$(BIN)/python -m pytest tests/site -n 2 -p no:cacheprovider

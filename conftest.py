@@ -5,6 +5,8 @@ import random
 
 import pytest
 
+pytest_plugins = ["notebook_tests"]
+
 
 def pytest_addoption(parser):
     parser.addoption("--order", metavar="SEED", help="the order of the tests (a new one each time)")
@@ -34,6 +36,7 @@ def pytest_collection_modifyitems(config, items):
         files.setdefault(item.path, []).append(item)
     draw = random.Random(config.order)
     order = draw.sample(sorted(files), len(files))
+    order.sort(key=lambda path: path.suffix != ".ipynb")  # what takes long begins first
     for path in order:
         if path.suffix == ".py":
             draw.shuffle(files[path])

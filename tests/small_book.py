@@ -17,7 +17,7 @@ def copy_book(folder):
     """Copy the package, the tools and the configuration, and a table of contents of one page."""
     for name in ("src", "tools", "_static", "_templates", "_extra"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("_config.yml", "requirements.txt", "pyproject.toml"):
+    for name in ("_config.yml", "requirements.txt", "pyproject.toml", "conftest.py"):
         shutil.copy(ROOT / name, folder / name)
     (folder / "_toc.yml").write_text("format: jb-book\nroot: chapters/index\n")
     (folder / "chapters").mkdir()

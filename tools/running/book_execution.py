@@ -1,21 +1,15 @@
 """Sphinx extension: what the pages show is always computed from the code as it is now.
 
-myst-nb caches an executed notebook by its cells alone, and Sphinx reads a page again only when its
-file changed. Neither sees a change in the package. So the cache and the pages read so far are
-dropped whenever the package, the requirements or the book's tools change; the notebooks that are
-missing in the cache are executed, two at a time, before the first page is read; and a build that
-ends with an error or a warning is not built upon.
+Sphinx reads a page again only when its file changed. So all pages are read again whenever the
+package, the requirements or the book's tools change; before the first page is read, the notebooks
+are executed whose copies are of other code; and a build that ends with an error or a warning is
+not built upon.
 """
 
 import hashlib
-import shutil
 import sys
 from pathlib import Path
 
-from execution import NotebookFailed, execute
-from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn
-from nbformat import read
 from sphinx.errors import SphinxError
 from sphinx.util import logging
 
@@ -25,13 +19,13 @@ SOURCES = ("src/**/*.py", "tools/**/*.py", "requirements.txt", "pyproject.toml")
 
 def setup(app):
     app.connect("env-get-outdated", read_all_after_a_change)
-    app.connect("env-before-read-docs", fill_the_cache)
+    app.connect("env-before-read-docs", execute_first)
     app.connect("build-finished", remember_a_good_build)
     return {"parallel_read_safe": True}
 
 
 def key(root):
-    """Return a digest of everything outside a notebook that its outputs depend on."""
+    """Return a digest of everything outside a page from which it is made."""
     digest = hashlib.sha256(sys.version.encode())
     for pattern in SOURCES:
         for path in sorted(Path(root).glob(pattern)):
@@ -39,27 +33,17 @@ def key(root):
     return digest.hexdigest()
 
 
-def fill_the_cache(app, env, docnames):
-    """Execute the notebooks about to be read whose outputs are not in the cache, or not valid."""
-    folder = Path(app.outdir).parent / ".jupyter_cache"  # where myst-nb looks by default
-    stamp = folder / "sources"
-    if not stamp.exists() or stamp.read_text() != key(app.srcdir):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        stamp.write_text(key(app.srcdir))
-    cache = get_cache(folder)
-    missing = []
-    for path in sorted(Path(env.doc2path(name)) for name in docnames):
-        if path.suffix != ".ipynb":
-            continue
-        try:
-            cache.match_cache_notebook(read(path, as_version=4))
-        except KeyError:
-            missing.append(path)
+def execute_first(app, env, docnames):
+    """Execute the notebooks about to be read of which there is no valid copy."""
+    paths = sorted(Path(env.doc2path(name)) for name in docnames)
+    notebooks = [path for path in paths if path.suffix == ".ipynb"]
+    if not notebooks:
+        return
+    from copies import fill
+    from execution import NotebookFailed
+
     try:
-        for path, notebook, seconds in execute(missing, LOGGER.info):
-            bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": seconds})
-            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+        fill(notebooks, app.srcdir, LOGGER.info)
     except NotebookFailed as failure:
         raise SphinxError(str(failure)) from None
 
