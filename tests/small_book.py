@@ -9,8 +9,7 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).resolve().parents[1]
-JUPYTER_BOOK = ["-c", "from jupyter_book.cli.main import main; main()"]
-BUILD = [*JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going"]
+BUILD = ["tools/running/build_book.py"]
 
 
 def copy_book(folder):

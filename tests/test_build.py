@@ -1,9 +1,13 @@
 """The build shows the code as it is now, fails when a cell fails, and nbval bites."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
+import time
 
+import build_book
 import nbformat
 import pytest
 from small_book import BUILD, copy_book, run, write
@@ -55,6 +59,97 @@ def test_a_change_in_the_package_reaches_the_page(book):
     assert status != 0
     assert "broken on purpose" in log
     assert "index.ipynb" in log
+
+
+HEAVY = r"\b(torch|sklearn|sphinx|matplotlib|numpy)\b"
+
+
+def test_without_a_change_a_build_takes_no_time_and_what_is_missing_is_made_again(book):
+    status, log = run(book, *BUILD)
+    assert status == 0, log
+    start = time.monotonic()
+    status, log = run(book, "-X", "importtime", *BUILD)
+    assert time.monotonic() - start < 3
+    assert status == 0
+    assert "Nothing changed" in log
+    assert "json" in log
+    assert not re.findall(HEAVY, log)
+    (book / "_build/html/chapters/index.html").unlink()
+    script = book / "_static/book.js"
+    script.write_text(script.read_text("utf-8") + "// 4711\n", "utf-8")
+    status, log = run(book, *BUILD)
+    assert status == 0, log
+    assert "executing" not in log
+    assert "one half is 0.5" in page(book)
+    copied = (book / "_build/html/_static/book.js").read_text("utf-8")
+    assert copied == script.read_text("utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with some of what a book is made from, and some of what was made."""
+    for name in ("chapters/a.md", "src/a.py", "_config.yml", "_build/html/a.html", "tests/a.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("one")
+    monkeypatch.setattr(build_book, "ROOT", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("change", ["write", "touch", "remove", "add"])
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("chapters/a.md", True),
+        ("src/a.py", True),
+        ("_config.yml", True),
+        ("_build/html/a.html", True),
+        ("tests/a.py", False),
+        (".cache/a.py", False),
+        ("_build/log/a.txt", False),
+        ("venv/lib/a.py", False),
+        ("src/own environment/lib/a.py", False),
+    ],
+)
+def test_a_change_is_seen_where_it_matters(folder, name, seen, change):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("one")
+    for environment in ("venv", "src/own environment"):
+        (folder / environment).mkdir(exist_ok=True)
+        (folder / environment / "pyvenv.cfg").touch()
+    before = build_book.state()
+    assert before == build_book.state()
+    if change == "write":
+        path.write_text("three")
+    elif change == "touch":
+        os.utime(path, (1, 1))
+    elif change == "remove":
+        path.unlink()
+    else:
+        path.with_name("b").write_text("one")
+    assert (build_book.state() != before) == seen
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
+def test_a_commit_and_another_address_are_seen(folder, monkeypatch):
+    states = [build_book.state()]
+    who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+    for command in (
+        ["init", "-q"],
+        [*who, "commit", "-q", "--allow-empty", "-m", "One"],
+        ["remote", "add", "origin", "https://github.com/somebody/a-book"],
+    ):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+        states.append(build_book.state())
+    monkeypatch.setenv("GITHUB_REPOSITORY", "somebody/fork")
+    states.append(build_book.state())
+    assert len({str(state) for state in states}) == len(states) == 5
+
+
+def test_a_link_that_leads_nowhere_or_round_is_no_trouble(folder):
+    (folder / "chapters/gone").symlink_to("nowhere")
+    (folder / "chapters/round").symlink_to(folder)
+    assert build_book.state() == build_book.state()
 
 
 def test_what_an_editor_leaves_behind_is_not_built(book):
