@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := agg
+# Names of folders are UTF-8, whatever the language of the system.
+export PYTHONUTF8 := 1
+IN_UTF8 := $(if $(filter UTF-8,$(shell locale charmap 2>/dev/null)),,LC_ALL=C.UTF-8)
 
 .PHONY: book test site-test check format notebooks serve lab bench clean
 
@@ -46,5 +49,6 @@ clean: ## remove everything that was built, and the environment
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "This Python cannot make environments. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	@echo "Installing what the book needs into .venv: about a minute, 1.3 GB"
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements.txt
+	$(IN_UTF8) $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements.txt
+	$(IN_UTF8) $(BIN)/python tools/running/relative_path.py
 	@touch $@
