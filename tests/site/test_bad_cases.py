@@ -3,7 +3,6 @@
 from itertools import pairwise
 
 import pytest
-
 from conftest import SIZES, each_size, views
 
 CHAPTER = "chapters/part1/scaled_dot_product.html"

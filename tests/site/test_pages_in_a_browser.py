@@ -8,7 +8,6 @@ from importlib.resources import files
 from urllib.parse import unquote, urldefrag
 
 import pytest
-
 from conftest import HTML, PAGES, views
 
 AXE = files("axe_playwright_python") / "axe.min.js"

@@ -1,7 +1,6 @@
 """A page on paper: the text and nothing else, light, nothing cut off, solutions at the end."""
 
 import pytest
-
 from conftest import PAGES, PAPER, views
 
 CHAPTER = "chapters/part1/scaled_dot_product.html"

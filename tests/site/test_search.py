@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-
 from conftest import HTML, PAGES, SIZES, each_size, views
 
 GLOSSARY = "chapters/glossary.html"

@@ -18,10 +18,13 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 WORKERS = 2
 CELL_TIMEOUT = 120  # seconds
 
-# What every kernel finds around it: one thread, and no trace of what the person at the keyboard
-# has solved.
+# What every kernel finds around it: one thread, none of the settings that a person keeps at home
+# (which may not be writable), and no trace of what the person at the keyboard has solved.
+HOME = Path(__file__).resolve().parents[2] / "_build" / ".home"
 KERNEL_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
+    "IPYTHONDIR": str(HOME / "ipython"),
+    "MPLCONFIGDIR": str(HOME / "matplotlib"),
     "ATTENTION_BOOK_PROGRESS": str(Path(tempfile.gettempdir()) / "attention-book-build.json"),
 }
 # Asked of the kernel after the last cell: seconds of computing, and the modules of the book.
@@ -103,6 +106,8 @@ def run(path, report=print):
         resources={"metadata": {"path": str(path.parent)}},
     )
     error = None
+    for name in ("IPYTHONDIR", "MPLCONFIGDIR"):
+        Path(KERNEL_ENVIRONMENT[name]).mkdir(parents=True, exist_ok=True)
     try:
         client.execute(env=os.environ | KERNEL_ENVIRONMENT)
     except nbclient.exceptions.CellExecutionError as raised:
