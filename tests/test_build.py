@@ -157,6 +157,11 @@ def test_what_an_editor_leaves_behind_is_not_built(book):
     (book / "chapters/.ipynb_checkpoints").mkdir()
     nbformat.write(broken, book / "chapters/.ipynb_checkpoints/index-checkpoint.ipynb")
     nbformat.write(broken, book / "chapters/Untitled.ipynb")
+    library = book / "my own/lib/python3/site-packages"
+    library.mkdir(parents=True)
+    (book / "my own/pyvenv.cfg").touch()
+    nbformat.write(broken, library / "a.ipynb")
+    (library / "b.md").write_text("# A page {ref}`nowhere`\n")
     status, log = run(book, *BUILD)
     assert status == 0, log
     assert log.count("executing ") == 1
@@ -181,7 +186,11 @@ def test_strict_nbval_sees_a_changed_number_from_any_directory(book):
 
     def nbval():
         return subprocess.run(
-            [sys.executable, *strict, str(path)], cwd=elsewhere, capture_output=True, text=True
+            [sys.executable, *strict, str(path)],
+            cwd=elsewhere,
+            env=os.environ | {"IPYTHONDIR": str(book / "ipython")},  # home may not be writable
+            capture_output=True,
+            text=True,
         )
 
     assert nbval().returncode == 0

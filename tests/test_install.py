@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from pathlib import Path
 
 import pytest
 from small_book import ROOT
@@ -47,3 +48,18 @@ def test_make_installs_the_package_where_the_system_knows_only_ascii(tmp_path, f
         )
         assert os.path.samefile(os.fsdecode(found.stdout.strip()), book / "src/attention_book")
         assert not found.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["codespell"]]
+)
+def test_an_environment_that_a_person_made_in_the_folder_is_not_checked(tmp_path, command):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    library = tmp_path / "my own/lib/python3/site-packages/library"
+    library.mkdir(parents=True)
+    (tmp_path / "my own/pyvenv.cfg").touch()
+    (library / "a.py").write_text(f"import os # {'recie' + 've'}\n")
+    program = [str(Path(sys.executable).with_name(command[0])), *command[1:]]
+    assert subprocess.run(program, cwd=tmp_path).returncode == 0
+    shutil.copy(library / "a.py", tmp_path)
+    assert subprocess.run(program, cwd=tmp_path).returncode != 0
