@@ -42,10 +42,13 @@ def found(path, root):
 def fill(paths, root, report=print):
     """Execute the notebooks of which there is no valid copy, two at a time, and keep the copies.
 
+    The longest files come first, so that no long notebook is left alone at the end.
+
     Raises:
         NotebookFailed: a cell raised or ran out of time.
     """
     missing = [path for path in paths if found(path, root) is None]
+    missing.sort(key=lambda path: -path.stat().st_size)
     for done in execute(missing, report):
         keep(done, root)
 
