@@ -17,7 +17,7 @@ test: .venv/installed ## unit tests, contracts, exercises, and every notebook ag
 	ATTENTION_BOOK_PROGRESS=$$(mktemp -u) $(BIN)/python -m pytest tests chapters --ignore tests/site -n 2 --dist loadscope --no-loadscope-reorder
 
 site-test: book ## every page of the built book in a real browser (Chromium or Chrome; CHROME_PATH names one)
-	$(BIN)/python -m pytest tests/site -n 2 --dist loadgroup -p no:cacheprovider
+	$(BIN)/python -m pytest tests/site -n 2 -p no:cacheprovider
 
 check: .venv/installed ## style of the code, spelling of the prose
 	$(BIN)/ruff check .

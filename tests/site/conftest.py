@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
@@ -75,12 +76,21 @@ def views(*kinds, pages=PAGES):
 
     All tests of a view share one loading of the page, and leave the page as they found it.
     """
-    found = [
-        pytest.param((name, kind), id=f"{name} {kind}", marks=pytest.mark.xdist_group(name + kind))
-        for name in pages
-        for kind in kinds
-    ]
+    found = [pytest.param((name, kind), id=f"{name} {kind}") for name in pages for kind in kinds]
     return pytest.mark.parametrize("view", found, indirect=True)
+
+
+class OneViewOneWorker(LoadScopeScheduling):
+    """Give all tests of a view to one worker, and every other test to the next that is free."""
+
+    def _split_scope(self, nodeid):
+        end = nodeid.rpartition("[")[2].removesuffix("]")
+        return end if end.endswith(tuple(f" {kind}" for kind in VIEWS)) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return OneViewOneWorker(config, log)
 
 
 def pytest_collection_modifyitems(items):
