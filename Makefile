@@ -3,15 +3,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS := 1
 export MPLBACKEND := agg
+# Names of folders are UTF-8, whatever the language of the system.
+export PYTHONUTF8 := 1
+IN_UTF8 := $(if $(filter UTF-8,$(shell locale charmap 2>/dev/null)),,LC_ALL=C.UTF-8)
 
 .PHONY: book test site-test check format notebooks serve lab bench clean
 
 book: .venv/installed ## build the HTML book
-	$(BIN)/jupyter-book build . -W -n --keep-going
+	$(BIN)/python tools/running/build_book.py
 	@echo "Open $(CURDIR)/_build/html/index.html"
 
 test: .venv/installed ## unit tests, contracts, exercises, and every notebook against its stored outputs
-	ATTENTION_BOOK_PROGRESS=$$(mktemp -u) $(BIN)/python -m pytest tests chapters --ignore tests/site --nbval --nbval-current-env --nbval-cell-timeout=120 -n 2 --dist loadscope
+	ATTENTION_BOOK_PROGRESS=$$(mktemp -u) $(BIN)/python -m pytest tests chapters --ignore tests/site -n 2 --dist loadscope --no-loadscope-reorder
 
 site-test: book ## every page of the built book in a real browser (Chromium or Chrome; CHROME_PATH names one)
 	$(BIN)/python -m pytest tests/site -n 2 -p no:cacheprovider
@@ -26,7 +29,7 @@ format: .venv/installed ## put the code into the style that check wants
 	$(BIN)/ruff format .
 
 notebooks: .venv/installed ## execute all chapters in place, keep text outputs, drop pictures
-	$(BIN)/python tools/notebooks.py
+	$(BIN)/python tools/running/notebooks.py
 
 serve: book ## build, then show the book on http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
@@ -46,5 +49,6 @@ clean: ## remove everything that was built, and the environment
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "This Python cannot make environments. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	@echo "Installing what the book needs into .venv: about a minute, 1.3 GB"
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements.txt
+	$(IN_UTF8) $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements.txt
+	$(IN_UTF8) $(BIN)/python tools/running/relative_path.py
 	@touch $@

@@ -2,14 +2,11 @@
 
 import copy
 import re
-import sys
 
 import pytest
+from book_account import VERDICTS, place, read, tally
 from links import dead
 from small_book import BUILD, ROOT, copy_book, run
-
-sys.path.append(str(ROOT / "tools"))
-from book_account import VERDICTS, place, read, tally
 
 # How many statements, errors, questions and exercises each article has.
 NUMBERS = {
@@ -271,11 +268,14 @@ def book(tmp_path_factory):
     (book / "chapters/account.yml").write_text(ACCOUNT, encoding="utf-8")
     status, log = run(book, *BUILD)
     assert status == 0, log
-    return book
+    built = book / "_build/html/chapters"
+    pages = {name: (built / f"{name}.html").read_text("utf-8") for name in ("index", "other")}
+    return book, pages
 
 
 def html(book, page):
-    return (book / f"_build/html/chapters/{page}.html").read_text(encoding="utf-8")
+    """Return a page as it was before any test changed the book."""
+    return book[1][page]
 
 
 def test_every_entry_has_an_address_that_other_pages_can_link_to(book):
@@ -328,6 +328,7 @@ def test_verdicts_are_words_and_a_correction_is_told_once(book):
 )
 def test_a_dead_link_in_the_data_fails_the_next_build(book, old, new, said):
     assert old in ACCOUNT
+    book, _ = book
     (book / "chapters/account.yml").write_text(ACCOUNT.replace(old, new), encoding="utf-8")
     status, log = run(book, *BUILD)
     assert status != 0

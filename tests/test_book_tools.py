@@ -1,16 +1,10 @@
 """The parts of the book's extensions that need no build."""
 
+import subprocess
 import sys
 from datetime import date
 from importlib.resources import files
 
-import pytest
-from fontTools.ttLib import TTFont
-from pybtex.database import parse_string
-from small_book import ROOT
-from sphinx.errors import SphinxError
-
-sys.path.append(str(ROOT / "tools"))
 import book_about
 import book_cards
 import book_fonts
@@ -18,8 +12,13 @@ import book_preview
 import book_site
 import book_styles
 import numpy as np
+import pytest
 import tinycss2
 from book_math import mathml
+from fontTools.ttLib import TTFont
+from pybtex.database import parse_string
+from small_book import ROOT
+from sphinx.errors import SphinxError
 
 # Formulas ----------------------------------------------------------------------------------------
 
@@ -66,6 +65,14 @@ def test_a_formula_that_cannot_be_set_is_an_error_that_names_it():
         mathml(r"\frac{1}{", "chapters/one")
     with pytest.raises(SphinxError, match="nosuch"):
         mathml(r"\nosuch")
+
+
+def test_a_program_that_set_a_formula_comes_to_its_end():
+    program = f"import sys; sys.path.append({str(ROOT / 'tools/look')!r}); "
+    program += "from book_math import mathml; print(mathml('x'))"
+    done = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True)
+    assert done.stdout == b"<math><mrow><mi>x</mi></mrow></math>\n"
+    assert done.returncode == 0
 
 
 def test_the_signs_of_formulas_are_upright_and_in_italics():

@@ -8,14 +8,12 @@ import sys
 from itertools import combinations, pairwise
 from types import SimpleNamespace
 
+import book_map
 import igraph
 import pytest
 from docutils import nodes
 from small_book import BUILD, ROOT, copy_book, run
 from sphinx.errors import ExtensionError
-
-sys.path.append(str(ROOT / "tools"))
-import book_map
 
 from attention_book.family import limit_cases, mechanisms
 
@@ -105,7 +103,7 @@ def test_a_mechanism_that_nothing_joins_is_an_error():
 
 def test_the_picture_is_the_same_every_time():
     program = (
-        "import sys; sys.path.append('tools'); import book_map as b;"
+        "import sys; sys.path.append('tools/content'); import book_map as b;"
         "print(b.in_layers(b.arrows_between(b.limit_cases())))"
     )
     found = {

@@ -2,15 +2,12 @@
 
 import copy
 import re
-import sys
 
 import pytest
+from book_timeline import ERA, fault, read
 from links import CHAPTERS, dead, listed, text_of
 from pybtex.database import parse_file
-from small_book import BUILD, ROOT, copy_book, run
-
-sys.path.append(str(ROOT / "tools"))
-from book_timeline import ERA, fault, read
+from small_book import BUILD, copy_book, run
 
 ERAS = read(CHAPTERS / "timeline.yml")
 BIBLIOGRAPHY = parse_file(CHAPTERS / "references.bib", "bibtex").entries
@@ -202,7 +199,13 @@ def book(tmp_path_factory):
     (book / "chapters/timeline.yml").write_text(TIMELINE, encoding="utf-8")
     status, log = run(book, *BUILD)
     assert status == 0, log
-    return book
+    return book, html(book)
+
+
+@pytest.fixture
+def page(book):
+    """The page as it was before any test changed the book."""
+    return book[1]
 
 
 def html(book):
@@ -213,8 +216,7 @@ def text(html):
     return " ".join(re.sub(r"<[^>]+>", "", html).replace("¶", "").replace("#", "").split())
 
 
-def test_an_entry_shows_the_year_and_the_authors_of_the_bibliography(book):
-    page = html(book)
+def test_an_entry_shows_the_year_and_the_authors_of_the_bibliography(page):
     lists = re.findall(r'<ol class="[^"]*\btimeline\b[^"]*">(.*?)</ol>', page, re.S)
     assert len(lists) == 2
     entries = [text(entry) for part in lists for entry in re.findall(r"<li>.*?</li>", part, re.S)]
@@ -228,8 +230,7 @@ def test_an_entry_shows_the_year_and_the_authors_of_the_bibliography(book):
     assert "<em>first</em>" in page
 
 
-def test_eras_are_sections_with_their_years_and_their_question(book):
-    page = html(book)
+def test_eras_are_sections_with_their_years_and_their_question(page):
     for name, title, question in (
         ("from-1964", "1964–2013: Averaging", "How much?"),
         ("from-2017", "2017: Alone", "Why?"),
@@ -240,6 +241,8 @@ def test_eras_are_sections_with_their_years_and_their_question(book):
 
 
 def test_a_year_that_is_put_right_in_the_bibliography_is_right_after_the_next_build(book):
+    book, _ = book
+    (book / "chapters/timeline.yml").write_text(TIMELINE, encoding="utf-8")
     path = book / "chapters/references.bib"
     before, entry, after = path.read_text(encoding="utf-8").partition("{graves2013generating,")
     path.write_text(before + entry + after.replace("{2013}", "{2012}", 1), encoding="utf-8")
@@ -248,38 +251,38 @@ def test_a_year_that_is_put_right_in_the_bibliography_is_right_after_the_next_bu
     assert "2012 A window Graves" in text(html(book))
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("graves2013generating", "graves2013nothing", "graves2013nothing: there is no such key"),
-        ("what: A window", "name: A window", "graves2013generating: an entry needs key"),
-        ("key: graves2013generating, ", "", "without a key: an entry needs key"),
-        ("asks: Why?", "ask: Why?", "an era needs asks, entries, name, years; it has"),
-    ],
-)
-def test_a_fault_in_the_data_fails_the_next_build(book, old, new, said):
-    assert said in log_of_the_failing_build(book, {old: new})
+FAULTS = [
+    ("graves2013generating", "graves2013nothing", "graves2013nothing: there is no such key"),
+    ("what: A window", "name: A window", "graves2013generating: an entry needs key"),
+    ("key: graves2013generating, ", "", "without a key: an entry needs key"),
+    ("asks: Why?", "ask: Why?", "an era needs asks, entries, name, years; it has"),
+    ("watson1964smooth", "watson1964nothing", "watson1964nothing"),
+    ("index.md#here", "index.md#gone", "'gone'"),
+    ('new: "So."', 'new: "So.", at: gone.md', "gone.md"),
+]
 
 
-def test_links_and_citations_that_lead_nowhere_fail_the_next_build(book):
-    log = log_of_the_failing_build(
-        book,
-        {
-            "watson1964smooth": "watson1964nothing",
-            "index.md#here": "index.md#gone",
-            'new: "So."': 'new: "So.", at: gone.md',
-        },
-    )
-    for said in ("watson1964nothing", "'gone'", "gone.md"):
-        assert said in log
-
-
-def log_of_the_failing_build(book, changes):
-    data = TIMELINE
-    for old, new in changes.items():
-        assert old in data
-        data = data.replace(old, new)
-    (book / "chapters/timeline.yml").write_text(data, encoding="utf-8")
+@pytest.fixture(scope="module")
+def log_with_faults(tmp_path_factory):
+    """What a build says of a book that has each fault on a page of its own."""
+    book = tmp_path_factory.mktemp("book")
+    copy_book(book)
+    (book / "chapters/index.md").write_text("# A page\n\n## Here\n\n```{bibliography}\n```\n")
+    pages = []
+    for number, (old, new, _) in enumerate(FAULTS):
+        assert old in TIMELINE
+        data = TIMELINE.replace(old, new)
+        (book / f"chapters/timeline{number}.yml").write_text(data, encoding="utf-8")
+        page = f"# Fault {number}\n\n```{{timeline}} timeline{number}.yml\n```\n"
+        (book / f"chapters/fault{number}.md").write_text(page)
+        pages.append(f"  - file: chapters/fault{number}\n")
+    (book / "_toc.yml").write_text(f"{(book / '_toc.yml').read_text()}chapters:\n{''.join(pages)}")
     status, log = run(book, *BUILD)
     assert status != 0
     return log
+
+
+@pytest.mark.parametrize("number", range(len(FAULTS)))
+def test_a_fault_in_the_data_fails_the_build_and_is_named_with_its_page(log_with_faults, number):
+    lines = [line for line in log_with_faults.splitlines() if f"/fault{number}.md" in line]
+    assert any(FAULTS[number][2] in line for line in lines), log_with_faults

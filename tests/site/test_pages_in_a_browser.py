@@ -8,15 +8,13 @@ from importlib.resources import files
 from urllib.parse import unquote, urldefrag
 
 import pytest
-from conftest import HTML, PAGES, SIZES, each_size
+from conftest import HTML, PAGES, views
 
 AXE = files("axe_playwright_python") / "axe.min.js"
 SCROLLERS_CAN_BE_FOCUSED = """() => typeof SCROLLERS === "undefined" ||
     [...document.querySelectorAll(SCROLLERS)].every(
         (box) => box.scrollWidth <= box.clientWidth || box.tabIndex === 0)"""
-
 each_page = pytest.mark.parametrize("name", PAGES)
-each_scheme = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 
 class Reader(html.parser.HTMLParser):
@@ -83,16 +81,14 @@ def test_every_picture_has_an_alternative_text(name):
 # In the browser ----------------------------------------------------------------------------------
 
 
-@each_page
-@each_size
-@each_scheme
-def test_a_page_is_open_to_everyone(open_page, name, size, scheme):
-    page = open_page(name, width=SIZES[size], scheme=scheme)
-    page.wait_for_function(SCROLLERS_CAN_BE_FOCUSED)
-    page.evaluate(AXE.read_text("utf-8"))
+@views("desktop", "phone", "dark desktop", "dark phone")
+def test_a_page_is_open_to_everyone(view):
+    view.wait_for_function(SCROLLERS_CAN_BE_FOCUSED)
+    view.evaluate(AXE.read_text("utf-8"))
     # the dark page differs in its colours only
-    rules = {} if scheme == "light" else {"runOnly": ["color-contrast", "link-in-text-block"]}
-    found = page.evaluate(
+    dark = view.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    rules = {"runOnly": ["color-contrast", "link-in-text-block"]} if dark else {}
+    found = view.evaluate(
         "async (rules) => (await axe.run(document, rules)).violations",
         {"resultTypes": ["violations"], **rules},
     )
@@ -101,56 +97,60 @@ def test_a_page_is_open_to_everyone(open_page, name, size, scheme):
         for violation in found
         for node in violation["nodes"]
     ]
-    assert not page.complaints
 
 
-@each_page
-def test_a_page_asks_nobody_else(open_page, address, name):
-    page = open_page(name)
-    page.wait_for_load_state("networkidle")
-    assert page.asked
-    assert not [url for url in page.asked if not url.startswith((address, "data:"))]
+@views("dark desktop", "dark phone")
+def test_a_dark_screen_has_a_dark_page(view):
+    theme = view.locator("html").get_attribute("data-theme")
+    assert theme in ("dark", None)  # the page for addresses that do not exist has no themes
+    shade = view.evaluate("parseInt(getComputedStyle(document.body).color.slice(4))")
+    assert shade > 150
 
 
-@each_page
-def test_a_page_is_light(open_page, address, name):
+@views("desktop", "phone", "dark desktop", "dark phone")
+def test_a_page_has_nothing_to_complain_of(view):
+    assert not view.complaints
+
+
+@views("desktop", "phone", "dark desktop")
+def test_a_page_asks_nobody_else(view, address):
+    assert view.asked
+    assert not [url for url in view.asked if not url.startswith((address, "data:"))]
+
+
+@views("dark phone")
+def test_a_page_opens_from_disk(view):
+    assert not [url for url in view.asked if not url.startswith(("file:", "data:"))]
+    assert view.evaluate("document.styleSheets.length") >= 1
+
+
+@views("phone")
+def test_a_page_is_light(view, address):
     """What a phone has to load before the page is whole, compressed as a server does it."""
-    page = open_page(name, width=SIZES["phone"])
-    page.wait_for_load_state("networkidle")
-    paths = {url.partition("?")[0].removeprefix(address).lstrip("/") for url in page.asked}
+    paths = {url.partition("?")[0].removeprefix(address).lstrip("/") for url in view.asked}
     files = [HTML / path for path in paths if not path.startswith("data:")]
     weights = {file.name: len(gzip.compress(file.read_bytes())) for file in files}
     assert sum(weights.values()) < 300_000, weights
 
 
-@each_page
-@each_size
-def test_a_page_does_not_scroll_sideways(open_page, name, size):
-    page = open_page(name, width=SIZES[size])
-    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]
+@views("desktop", "phone", "dark desktop", "dark phone")
+def test_a_page_does_not_scroll_sideways(view):
+    assert view.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@each_page
-def test_a_page_fits_with_text_at_twice_its_size(open_page, name):
-    page = open_page(name)
-    page.add_style_tag(content="html { font-size: 200% !important; }")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 1400
+@views("desktop")
+def test_a_page_fits_with_text_at_twice_its_size(view):
+    style = view.add_style_tag(content="html { font-size: 200% !important; }")
+    assert view.evaluate("document.documentElement.scrollWidth") <= 1400
+    style.evaluate("style => style.remove()")
 
 
-@each_page
-def test_a_page_reads_without_scripts(open_page, name):
-    page = open_page(name, java_script_enabled=False)
-    article = page.locator("main").first
+@views("without scripts")
+def test_a_page_reads_without_scripts(view):
+    article = view.locator("main").first
     assert len(article.inner_text()) > 20
-    for formula in page.locator("math").all()[:3]:
+    for formula in view.locator("math").all()[:3]:
         assert formula.bounding_box()["width"] > 3
-    for figure in page.locator("img.only-light:not(.logo__image)").all()[:3]:
+    for figure in view.locator("img.only-light:not(.logo__image)").all()[:3]:
         assert figure.is_visible()
-    assert not page.locator("img.only-dark:visible").count()
-
-
-@each_page
-def test_a_page_opens_from_disk(open_page, name):
-    page = open_page(name, at=(HTML / name).as_uri())
-    assert not page.complaints
-    assert page.evaluate("document.styleSheets.length") >= 1
+    assert not view.locator("img.only-dark:visible").count()

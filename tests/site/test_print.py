@@ -1,10 +1,9 @@
 """A page on paper: the text and nothing else, light, nothing cut off, solutions at the end."""
 
 import pytest
-from conftest import PAGES
+from conftest import PAGES, PAPER, views
 
 CHAPTER = "chapters/part1/scaled_dot_product.html"
-PAPER = 718  # CSS pixels between the margins of A4
 READ = [name for name in PAGES if name not in ("404.html", "search.html", "genindex.html")]
 CONTROLS = (
     ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .prev-next-footer, .live,"
@@ -25,19 +24,17 @@ def paper(open_page):
     return open_
 
 
-@pytest.mark.parametrize("name", READ)
-def test_text_is_printed_and_what_one_clicks_is_not(paper, name):
-    page = paper(name)
-    assert len(page.locator("article").inner_text()) > 100
-    assert page.locator(CONTROLS).filter(visible=True).count() == 0
-    assert page.get_by_text("code under MIT").is_visible()
+@views("paper", pages=READ)
+def test_text_is_printed_and_what_one_clicks_is_not(view):
+    assert len(view.locator("article").inner_text()) > 100
+    assert view.locator(CONTROLS).filter(visible=True).count() == 0
+    assert view.get_by_text("code under MIT").is_visible()
 
 
-@pytest.mark.parametrize("name", READ)
-def test_nothing_is_cut_off_at_the_right_edge(paper, name):
-    page = paper(name)
-    assert page.evaluate("document.documentElement.scrollWidth") <= PAPER
-    cut = page.locator("article :is(pre, div.math, table, img, li, p)").evaluate_all(
+@views("paper", pages=READ)
+def test_nothing_is_cut_off_at_the_right_edge(view):
+    assert view.evaluate("document.documentElement.scrollWidth") <= PAPER
+    cut = view.locator("article :is(pre, div.math, table, img, li, p)").evaluate_all(
         f"""all => all.filter(e => e.checkVisibility()
                 && e.getBoundingClientRect().right > {PAPER} || e.matches("pre")
                 && e.scrollWidth > e.clientWidth).map(e => e.outerHTML.slice(0, 120))"""

@@ -2,12 +2,14 @@
 
 import re
 from functools import cache
+from urllib.parse import urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import HTML, PAGES
+from conftest import HTML, PAGES, SIZES, each_size, views
 
 GLOSSARY = "chapters/glossary.html"
+CHAPTER = "chapters/part1/scaled_dot_product.html"
 
 
 @cache
@@ -96,10 +98,24 @@ def test_english_words_are_found(open_page, query, place):
     assert place in ask(open_page("search.html"), query)
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if name != "404.html"])
-@pytest.mark.parametrize("width", [1400, 390])
-def test_every_page_has_a_field_to_search_from(open_page, name, width):
-    page = open_page(name, width=width)
+@views("desktop", "phone", pages=[name for name in PAGES if name != "404.html"])
+def test_every_page_has_a_field_to_search_from(view):
+    view.keyboard.press("Control+k")
+    field = view.locator("input[name=q]:focus")
+    address, method = field.evaluate("field => [field.form.action, field.form.method]")
+    assert method == "get"
+    assert (HTML / urlsplit(address).path.lstrip("/")).samefile(HTML / "search.html")
+    view.keyboard.press("Escape")
+    field.wait_for(state="detached")
+
+
+PLACES = ["search.html", "index.html", "chapters/faq.html", CHAPTER]
+
+
+@pytest.mark.parametrize("name", PLACES)
+@each_size
+def test_the_field_leads_to_what_is_found(open_page, name, size):
+    page = open_page(name, width=SIZES[size])
     page.keyboard.press("Control+k")
     field = page.locator("input[name=q]:focus")
     field.fill("缩放点积")

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from bs4 import BeautifulSoup
+from finishing import after_the_pages
 
 SCRIPT = "_static/cards.js"
 LINK = re.compile(r'<a class="reference internal" href="([^"#]*)#([^"]+)"')
@@ -20,14 +21,12 @@ PLACES = "dt[id], div.citation[id], div.math[id], li[id]"
 
 
 def setup(app):
-    app.connect("build-finished", write_cards)
+    after_the_pages(app, write_cards)
     return {"parallel_read_safe": True}
 
 
-def write_cards(app, exception):
+def write_cards(app):
     """Write the script of all cards, under the addresses that they are shown for."""
-    if exception is not None or app.builder.format != "html":
-        return
     names = [app.builder.get_target_uri(name) for name in sorted(app.env.found_docs)]
     texts = {name: Path(app.outdir, name).read_text("utf-8") for name in names}
     written = json.dumps(cards(texts), ensure_ascii=False, separators=(",", ":"))
@@ -41,12 +40,16 @@ def cards(texts):
         for name, text in texts.items()
         for path, place in LINK.findall(unquote(text))
     }
-    read = cache(lambda name: BeautifulSoup(texts[name], "html.parser"))
+
+    @cache
+    def places(name):
+        return {tag["id"]: tag for tag in BeautifulSoup(texts[name], "html.parser")(id=True)}
+
     made = {}
     for name, place in sorted(links):
         # Most links lead to a section. A page without anything else is not worth reading.
         if re.search(rf'<(dt|div|li|p)\b[^>]* id="{re.escape(place)}"', texts.get(name, "")):
-            found = read(name).find(id=place)
+            found = places(name)[place]
             shown = next((tag for tag in [found, *found.parents] if tag.css.match(PLACES)), None)
             if shown:
                 made[f"{name}#{place}"] = card(shown)

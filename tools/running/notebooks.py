@@ -1,15 +1,19 @@
 """Execute chapters in place and keep what git should hold: counts and text, no pictures.
 
-Usage: python tools/notebooks.py [NOTEBOOK ...]      (all chapters when none is named)
+What was executed, with its pictures, is kept for the book and for the tests as well.
+
+Usage: python tools/running/notebooks.py [NOTEBOOK ...]      (all chapters when none is named)
 """
 
+import copy
 import sys
 from pathlib import Path
 
 import nbformat
+from copies import keep
 from execution import NotebookFailed, execute
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 _TRANSIENT = ("execution", "ExecuteTime")
 
 
@@ -39,8 +43,14 @@ def strip(notebook):
 def main(names):
     paths = [Path(name).resolve() for name in names] or chapters()
     try:
-        for path, notebook, _ in execute(paths):
-            nbformat.write(strip(notebook), path)
+        for done in execute(paths):
+            shown = copy.deepcopy(done.notebook)
+            nbformat.write(strip(done.notebook), done.path)
+            shown.metadata = done.notebook.metadata
+            for cell, written in zip(shown.cells, done.notebook.cells, strict=True):
+                cell.metadata = written.metadata
+            done.notebook = shown
+            keep(done, ROOT)
     except NotebookFailed as failure:
         sys.exit(str(failure))
 

@@ -4,6 +4,7 @@ A page needs no script for its formulas, and a screen reader reads them. KaTeX w
 that draw its HTML; what browsers that draw MathML itself still need is added here.
 """
 
+import atexit
 from functools import cache
 from importlib.metadata import distribution
 from itertools import zip_longest
@@ -71,6 +72,7 @@ def mathml(tex, page="", *, block=False):
 def _katex():
     """Return a JavaScript engine that holds KaTeX and a function ``render(tex, block)``."""
     engine = MiniRacer()
+    atexit.register(engine.close)  # later than that, its thread can't end: Python 3.13 would wait
     package = distribution("sphinxcontrib-katex")
     engine.eval(Path(package.locate_file("sphinxcontrib/katex.min.js")).read_text("utf-8"))
     engine.eval(

@@ -9,6 +9,7 @@ from html import unescape
 from importlib.resources import files
 from pathlib import Path
 
+from finishing import after_the_pages
 from fontTools import subset
 
 MATH = "stix-two-math.woff2"
@@ -29,14 +30,12 @@ ITALIC = {
 
 
 def setup(app):
-    app.connect("build-finished", cut_fonts)
+    after_the_pages(app, cut_fonts)
     return {"parallel_read_safe": True}
 
 
-def cut_fonts(app, exception):
+def cut_fonts(app):
     """Write both fonts with what the finished pages need of them."""
-    if exception is not None or app.builder.format != "html":
-        return
     static = Path(app.outdir) / "_static"
     pages = "".join(page.read_text("utf-8") for page in Path(app.outdir).rglob("*.html"))
     cut(files("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf", signs(pages), static / MATH)
@@ -48,13 +47,13 @@ def cut_fonts(app, exception):
 def cut(source, codes, target):
     """Write the part of a font that draws these characters, and what it needs to set formulas."""
     options = subset.Options(flavor="woff2", layout_features=["ssty", "dtls", "flac"])
-    font = subset.load_font(str(source), options)
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes=codes)
-    cutter.subset(font)
-    if ord("√") in codes and "MATH" in font:
-        narrow(font, "√")
-    subset.save_font(font, str(target), options)
+    with subset.load_font(str(source), options) as font:
+        cutter.subset(font)
+        if ord("√") in codes and "MATH" in font:
+            narrow(font, "√")
+        subset.save_font(font, str(target), options)
 
 
 def narrow(font, sign):

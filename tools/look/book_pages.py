@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from docutils import nodes
+from finishing import after_the_pages
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
@@ -50,7 +51,7 @@ def setup(app):
     app.connect("doctree-read", mark_the_exercises)
     app.connect("doctree-read", say_how_to_run)
     app.connect("html-page-context", trim_scripts)
-    app.connect("build-finished", measure_in_pieces)
+    after_the_pages(app, measure_in_pieces)
     app.connect("html-page-context", offer_line_for_colab, priority=900)  # after the theme's menu
     return {"parallel_read_safe": True}
 
@@ -162,10 +163,8 @@ def trim_scripts(app, pagename, templatename, context, doctree):
     context["script_files"] = list(kept.values())
 
 
-def measure_in_pieces(app, exception):
+def measure_in_pieces(app):
     """Take out of the theme's script what ``book.js`` does piece by piece."""
-    if exception is not None or app.builder.format != "html":
-        return
     path = Path(app.outdir, "_static/scripts/pydata-sphinx-theme.js")
     script = MEASURES_ALL.sub(IN_PIECES, path.read_text("utf-8"))
     if IN_PIECES not in script:

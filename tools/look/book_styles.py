@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 import tinycss2
+from finishing import after_the_pages
 
 BUNDLE = "site.css"
 THEME = ("styles/theme.css", "styles/pydata-sphinx-theme.css")
@@ -18,7 +19,7 @@ NESTED = ("media", "supports")
 
 def setup(app):
     app.connect("env-get-outdated", notice_a_new_look)
-    app.connect("build-finished", bundle, priority=900)  # the theme writes colours of code at 500
+    after_the_pages(app, bundle, priority=900)  # the theme writes colours of code at 500
     return {"parallel_read_safe": True}
 
 
@@ -30,10 +31,8 @@ def notice_a_new_look(app, env, added, changed, removed):
     return [app.config.root_doc] if written.exists() and newest > written.stat().st_mtime else []
 
 
-def bundle(app, exception):
+def bundle(app):
     """Write the style sheet that the page template links."""
-    if exception is not None or app.builder.format != "html":
-        return
     out = Path(app.outdir)
     words = {word for page in out.rglob("*.html") for word in _words(page)}
     words |= {word for script in out.rglob("*.js") for word in _words(script)}

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from html import escape, unescape
 from pathlib import Path
 
-from book_preview import ALTERNATIVE, HEIGHT, WIDTH, draw
 from docutils import nodes
+from finishing import after_the_pages
 
 DESCRIPTION = 160  # characters that a search engine shows
 
@@ -21,7 +21,7 @@ def setup(app):
     app.connect("config-inited", find_address)
     app.connect("html-page-context", describe)
     app.connect("html-page-context", date)
-    app.connect("build-finished", finish, priority=950)
+    after_the_pages(app, finish, priority=950)
     return {"parallel_read_safe": True}
 
 
@@ -50,6 +50,8 @@ def describe(app, pagename, templatename, context, doctree):
 
 def preview(app, pagename, title):
     """Draw a page's preview and return the tags that lead to it."""
+    from book_preview import ALTERNATIVE, HEIGHT, WIDTH, draw  # only here: it takes long
+
     name = f"_static/preview/{pagename.replace('/', '-')}.png"
     path = Path(app.outdir, name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,10 +102,8 @@ def depart_citation(self, node):
         self.body.append("</div>\n")
 
 
-def finish(app, exception):
+def finish(app):
     """Write the files that stand at the root of the site."""
-    if exception is not None or app.builder.format != "html":
-        return
     out = Path(app.outdir)
     for template in out.glob("_static/*macros.html"):  # the theme's, copied with its pictures
         template.unlink()
