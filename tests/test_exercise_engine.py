@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from attention_book.exercise import (
+from attention_book.checking import (
     Case,
     function_exercise,
     letters,
@@ -21,7 +21,7 @@ from attention_book.exercise import (
     question,
     reset_progress,
 )
-from attention_book.exercise.catalogue import all_exercises
+from attention_book.checking.catalogue import all_exercises
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +35,8 @@ def progress_file(tmp_path, monkeypatch):
 
 
 def in_a_package(function):
-    """An exercise takes its id from its package; these pretend to live in one."""
-    function.__module__ = "attention_book.sample.exercises"
+    """An exercise takes its id from its module; these pretend to live in one."""
+    function.__module__ = "attention_book.exercises.sample"
     return function
 
 
@@ -66,20 +66,13 @@ def blend(x, y):
     return x + 2 * y
 
 
-@blend.mistake("the weight is missing", "It is y that counts twice.")
-def _(x, y):
-    return x + y
-
-
-@blend.mistake("x and y are exchanged", "It is y that counts twice, not x.")
-def _(x, y):
-    return 2 * x + y
-
-
-@blend.mistake("x is written to", "x += writes into the caller's array.")
-def _(x, y):
-    x += y
-    return x + y
+blend.mistake("the weight is missing", "It is y that counts twice.", {"2 * y": "y"})
+blend.mistake("x and y are exchanged", "It is y that counts twice, not x.", lambda x, y: 2 * x + y)
+blend.mistake(
+    "x is written to",
+    "x += writes into the caller's array.",
+    {"return x + 2 * y": "x += y\n    return x + y"},
+)
 
 
 @function_exercise(
@@ -116,6 +109,7 @@ def pair():
 
 
 pair.mistake("the two are exchanged", "The integer comes first.", (0.5, 3))
+pair.mistake("the half is missing", "1/2 is 0.5.", {1: 1})
 
 
 @question(
@@ -131,9 +125,8 @@ def large():
     return 101
 
 
-@large.mistake("100 is not above itself", "Add something.", 100)
-def _(number):
-    return number == 100
+large.mistake("100 is not above itself", "Add something.", 100)
+large.mistake("it is below 0", "Go up.", -1, lambda number: number < 0)
 
 
 EXERCISES = [blend, ring, neighbours, pair, large]
@@ -146,7 +139,7 @@ def by_name(thing):
 
 
 def solved(exercise):
-    return exercise.answer if exercise in FUNCTIONS else exercise.answer()
+    return exercise.solve if exercise in FUNCTIONS else exercise.solve()
 
 
 # What passes -------------------------------------------------------------------------------------
@@ -552,7 +545,7 @@ def test_the_two_forms_say_the_same(case):
 
 
 def test_several_things_are_not_a_function():
-    verdict = blend.check(blend.answer, blend.answer)
+    verdict = blend.check(blend.solve, blend.solve)
     assert "check needs the function itself" in verdict.headline
     assert "several things" in str(verdict)
 
@@ -804,7 +797,7 @@ def test_check_leaves_numpys_and_pythons_settings_alone(answer):
 
 def test_check_is_not_disturbed_by_strict_settings():
     with np.errstate(all="raise"):
-        assert blend.check(blend.answer)
+        assert blend.check(blend.solve)
         verdict = blend.check(lambda x, y: np.zeros(3) / np.zeros(3))
     assert "Yours are not all finite: look for an overflow or a 0/0." in verdict.lines
 
@@ -818,7 +811,7 @@ def test_check_is_not_disturbed_by_strict_settings():
     ids=lambda thing: thing.name,
 )
 def test_a_known_mistake_is_named(exercise, mistake):
-    verdict = exercise.check(mistake.answer)
+    verdict = exercise.check(*mistake.wrongs)
     assert verdict.status == "wrong"
     assert verdict.mistake == mistake.name
     assert verdict.headline == f"{exercise.name}: {mistake.name}"
@@ -902,9 +895,11 @@ def test_an_error_of_the_same_kind_is_not_yet_the_same_mistake():
         """Return half of x."""
         return x / 2
 
-    @half.mistake("only one number is handled", "Divide the whole array.")
-    def _(x):
-        return np.array([x.item() / 2])
+    half.mistake(
+        "only one number is handled",
+        "Divide the whole array.",
+        lambda x: np.array([x.item() / 2]),
+    )
 
     verdict = half.check(lambda x: x / 2 if len(x) == 1 else np.reshape(x, (2, 2)))
     assert verdict.headline == "half: your function raises ValueError"
@@ -1040,7 +1035,7 @@ def test_an_exercise_shows_its_task():
 
 def test_an_unknown_difficulty_is_refused():
     with pytest.raises(ValueError, match="difficulty is 'tough'; it needs one of easy, medium"):
-        question(title="t", difficulty="tough", minutes=1, hints=[])(pair.answer)
+        question(title="t", difficulty="tough", minutes=1, hints=[])(pair.solve)
 
 
 def test_an_exercise_can_be_made_in_a_notebook():
@@ -1070,7 +1065,7 @@ def test_nothing_is_solved_at_first(progress_file):
 
 def test_what_passes_is_recorded_and_shown():
     first, second, *_ = PUBLISHED
-    first.check(first.answer())
+    first.check(first.solve())
     text = progress()
     assert f"scaled dot product: 1 of {len(PUBLISHED)} solved" in text
     assert re.search(rf"✓ {first.name} – .* \(\d{{4}}-\d\d-\d\d\)", text)
@@ -1085,7 +1080,7 @@ def test_what_does_not_pass_is_not_recorded(answer, progress_file):
 
 def test_the_day_of_the_first_success_stays(progress_file):
     progress_file.write_text(json.dumps({blend.id: "2001-02-03"}))
-    blend.check(blend.answer)
+    blend.check(blend.solve)
     pair.check(3, 0.5)
     solved_on = json.loads(progress_file.read_text())
     assert solved_on[blend.id] == "2001-02-03"
@@ -1093,7 +1088,7 @@ def test_the_day_of_the_first_success_stays(progress_file):
 
 
 def test_what_is_solved_stays_solved(progress_file):
-    blend.check(blend.answer)
+    blend.check(blend.solve)
     blend.check(lambda x, y: x)
     assert blend.id in json.loads(progress_file.read_text())
 
@@ -1116,7 +1111,7 @@ def test_a_corrupt_file_is_kept_beside_a_new_one(content, progress_file):
     assert "0 of" in progress()
     assert progress_file.read_bytes() == content
 
-    assert blend.check(blend.answer)
+    assert blend.check(blend.solve)
     assert list(json.loads(progress_file.read_text())) == [blend.id]
     assert progress_file.with_suffix(".unreadable").read_bytes() == content
 
@@ -1124,7 +1119,7 @@ def test_a_corrupt_file_is_kept_beside_a_new_one(content, progress_file):
 @pytest.mark.parametrize("content", [b"", b"{}", b"\n"])
 def test_an_empty_file_is_not_kept(content, progress_file):
     progress_file.write_bytes(content)
-    assert blend.check(blend.answer)
+    assert blend.check(blend.solve)
     assert sorted(file.name for file in progress_file.parent.iterdir()) == ["progress.json"]
 
 
@@ -1132,7 +1127,7 @@ def test_an_empty_file_is_not_kept(content, progress_file):
 def test_a_place_that_cannot_be_written_is_no_error(place, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("a file, not a folder")
     monkeypatch.setenv("ATTENTION_BOOK_PROGRESS", str(tmp_path / place))
-    assert blend.check(blend.answer)
+    assert blend.check(blend.solve)
     assert "0 of" in progress()
     reset_progress()
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
@@ -1142,19 +1137,19 @@ def test_the_home_folder_is_where_it_is_kept_otherwise(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.delenv("ATTENTION_BOOK_PROGRESS")
-    blend.check(blend.answer)
+    blend.check(blend.solve)
     assert blend.id in json.loads((tmp_path / ".attention-book.json").read_text())
 
 
 def test_one_exercise_can_be_forgotten(progress_file):
-    blend.check(blend.answer)
+    blend.check(blend.solve)
     pair.check(3, 0.5)
     reset_progress(blend)
     assert list(json.loads(progress_file.read_text())) == [pair.id]
 
 
 def test_all_can_be_forgotten(progress_file):
-    blend.check(blend.answer)
+    blend.check(blend.solve)
     pair.check(3, 0.5)
     reset_progress()
     assert json.loads(progress_file.read_text()) == {}
@@ -1162,6 +1157,6 @@ def test_all_can_be_forgotten(progress_file):
 
 
 def test_forgetting_what_was_never_solved_changes_nothing(progress_file):
-    blend.check(blend.answer)
+    blend.check(blend.solve)
     reset_progress(pair)
     assert list(json.loads(progress_file.read_text())) == [blend.id]

@@ -1,6 +1,6 @@
-"""The exercises of every variant: what they accept, what they reject, and what they call it.
+"""The exercises of every chapter: what they accept, what they reject, and what they call it.
 
-A variant joins with its ``exercises`` module, and with ``tests/answers/<variant>.py``: right
+A chapter joins with its module of exercises, and with ``tests/answers/<chapter>.py``: right
 answers written another way than the solution, and wrong ones that are not among its mistakes.
 """
 
@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from answers import RIGHT, WRONG
 
-from attention_book.exercise.catalogue import all_exercises, all_variants
+from attention_book.checking.catalogue import all_chapters, all_exercises
 
-VARIANTS = all_variants()
-for variant in VARIANTS:
-    importlib.import_module(f"answers.{variant}")
-MODULES = {name: importlib.import_module(f"attention_book.{name}.exercises") for name in VARIANTS}
-EXERCISES = {e.id: e for name in VARIANTS for e in all_exercises(name)}
+CHAPTERS = all_chapters()
+for chapter in CHAPTERS:
+    importlib.import_module(f"answers.{chapter}")
+MODULES = {name: importlib.import_module(f"attention_book.exercises.{name}") for name in CHAPTERS}
+EXERCISES = {e.id: e for name in CHAPTERS for e in all_exercises(name)}
 FUNCTIONS = {id_: e for id_, e in EXERCISES.items() if hasattr(e, "cases")}
 MISTAKES = [(id_, mistake) for id_, e in EXERCISES.items() for mistake in e.mistakes]
 
@@ -36,7 +36,7 @@ def _progress_of_its_own(tmp_path, monkeypatch):
 
 
 def solved(exercise):
-    return exercise.answer if exercise.id in FUNCTIONS else exercise.answer()
+    return exercise.solve if exercise.id in FUNCTIONS else exercise.solve()
 
 
 # What holds for every exercise -------------------------------------------------------------------
@@ -44,14 +44,14 @@ def solved(exercise):
 
 def test_there_are_exercises():
     assert "scaled_dot_product.attention" in EXERCISES
-    assert len(EXERCISES) == sum(len(all_exercises(name)) for name in VARIANTS)
+    assert len(EXERCISES) == sum(len(all_exercises(name)) for name in CHAPTERS)
 
 
 @each_exercise
 def test_it_can_be_read(exercise):
-    variant, name = exercise.id.split(".")
+    chapter, name = exercise.id.split(".")
     assert exercise.name == name
-    assert getattr(MODULES[variant], name) is exercise
+    assert getattr(MODULES[chapter], name) is exercise
     assert exercise.difficulty in ("easy", "medium", "hard")
     assert 1 <= exercise.minutes <= 60
     assert len(exercise.task) > 20
@@ -91,10 +91,12 @@ def test_it_knows_at_least_five_mistakes_by_different_names(exercise):
 
 @each_mistake
 def test_a_mistake_is_rejected_and_called_by_its_name(exercise, mistake):
-    verdict = exercise.check(mistake.answer)
-    assert not verdict
-    assert verdict.mistake == mistake.name
-    assert verdict.lines == (mistake.hint,)
+    assert mistake.wrongs
+    for wrong in mistake.wrongs:
+        verdict = exercise.check(wrong)
+        assert not verdict
+        assert verdict.mistake == mistake.name
+        assert verdict.lines == (mistake.hint,)
 
 
 @each_exercise
@@ -127,7 +129,7 @@ def test_a_function_of_other_arguments_is_told_so(exercise):
 
 @each_exercise
 def test_its_checks_are_deterministic(exercise):
-    answers = [solved(exercise), exercise.mistakes[0].answer, nonsense]
+    answers = [solved(exercise), exercise.mistakes[0].wrongs[0], nonsense]
     before = [str(exercise.check(answer)) for answer in answers]
     vars(exercise).pop("cases", None)  # they are made once; make them anew
     assert [str(exercise.check(answer)) for answer in answers] == before
@@ -139,7 +141,7 @@ def nonsense(*arguments, **more):
 
 @each_exercise
 def test_a_check_takes_less_than_a_second(exercise):
-    for answer in (solved(exercise), nonsense, exercise.mistakes[-1].answer):
+    for answer in (solved(exercise), nonsense, exercise.mistakes[-1].wrongs[0]):
         started = time.perf_counter()
         exercise.check(answer)
         assert time.perf_counter() - started < 1
@@ -149,7 +151,7 @@ def test_a_check_takes_less_than_a_second(exercise):
 def test_its_cases_have_names_and_are_not_all_alike(exercise):
     names = [case.name for case in exercise.cases]
     assert len(set(names)) == len(names) >= 2
-    assert not exercise.check(lambda *arguments, **more: exercise.answer(*exercise.cases[0].args))
+    assert not exercise.check(lambda *arguments, **more: exercise.solve(*exercise.cases[0].args))
 
 
 # The answers, tried ------------------------------------------------------------------------------

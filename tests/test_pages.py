@@ -11,7 +11,7 @@ import pytest
 from fontTools.ttLib import TTFont
 from small_book import BUILD, ROOT, copy_book, run, write
 
-from attention_book.scaled_dot_product.exercises import spread
+from attention_book.exercises.scaled_dot_product import spread
 
 sys.path.append(str(ROOT / "tools"))
 from book_pages import repository

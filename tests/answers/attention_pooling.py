@@ -115,7 +115,13 @@ right(
     [[0, 0], [0, 0], [0, 1]],
     [[-3, 1], [0, 0], [2, 2]],
 )
-right("attention_pooling.cures", list("bdcaef"), tuple("BDCAEF"), ["b", "d", "c ", "a", "e", "f"])
+right(
+    "attention_pooling.cures",
+    list("bdcaef"),
+    tuple("BDCAEF"),
+    ["b", "d", "c ", "a", "e", "f"],
+    "b, d, c, a, e, f",
+)
 
 
 # Wrong answers -----------------------------------------------------------------------------------
@@ -409,7 +415,6 @@ table(
             "bdcaeg",
             3,
             list(range(6)),
-            "b d c a e f",
         ],
         "clipping only shortens": ["abcdef", "fedcba", "aaaaaa", "cdbaef", "edcabf"],
         "accumulation changes no gradient": ["bcdaef", "bfcaed"],

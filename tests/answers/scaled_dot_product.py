@@ -339,6 +339,7 @@ def scaled_by(scale):
     return attend(scores=lambda q, k: scores_of(q, k, scale(q.shape[-1])))
 
 
+EPSILON = "an epsilon in the denominator makes every weight a little too small"
 NO_SCALE = "the scale is missing"
 NO_SHIFT = "the exponentials overflow or underflow: the largest score was not subtracted"
 OTHER_PEAK = "something else than the row's maximum was subtracted"
@@ -421,7 +422,7 @@ wrong(
     ("clipped at ±500, then stable", attend(weights=lambda s: softmax(np.clip(s, -500, 500)))),
     ("clipped at ±20, then stable", attend(weights=lambda s: softmax(np.clip(s, -20, 20)))),
     *(
-        (f"an epsilon of {epsilon} in the denominator", with_epsilon(np.float32(epsilon)))
+        (f"an epsilon of {epsilon} in the denominator", with_epsilon(np.float32(epsilon)), EPSILON)
         for epsilon in (1e-6, 1e-7, 1e-9, 1e-10, 1e-12)
     ),
     # the output
@@ -638,7 +639,11 @@ wrong(
     ("below the row's smallest by 50", masked(lambda s: s.min(-1, keepdims=True) - 50)),
     ("1e-9, as if it were small", masked(1e-9, empty=False)),
     ("NaN", masked(np.nan)),
-    ("(1 - mask) * -1e9", lambda q, k, v, mask: softmax(scores_of(q, k) + (1 - mask) * -1e9) @ v),
+    (
+        "(1 - mask) * -1e9",
+        lambda q, k, v, mask: softmax(scores_of(q, k) + (1 - mask) * -1e9) @ v,
+        AVERAGES,
+    ),
     (
         "(1 - mask) * -inf",
         lambda q, k, v, mask: softmax(scores_of(q, k) + (1 - mask) * -np.inf) @ v,
@@ -646,7 +651,7 @@ wrong(
     ("mask * -1e9", lambda q, k, v, mask: softmax(scores_of(q, k) + mask * -1e9) @ v, TURNED),
     # the denominator
     *(
-        (f"an epsilon of {epsilon}", masked_with_epsilon(epsilon))
+        (f"an epsilon of {epsilon}", masked_with_epsilon(epsilon), EPSILON)
         for epsilon in (1e-6, 1e-8, 1e-10, 1e-12)
     ),
     # the shift
@@ -688,7 +693,7 @@ wrong(
     ("the hidden values set to 0", lambda q, k, v, mask: attention(q, k, v * t(mask[..., :1, :]))),
     # the empty row
     ("NaN when empty", empty_rows(lambda v, o: np.nan), NAN),
-    ("the mean when empty", empty_rows(lambda v, o: v.mean(-2, keepdims=True))),
+    ("the mean when empty", empty_rows(lambda v, o: v.mean(-2, keepdims=True)), AVERAGES),
     ("the first value when empty", empty_rows(lambda v, o: v[..., :1, :])),
     ("the first output when empty", empty_rows(lambda v, o: o[..., :1, :])),
     ("ones when empty", empty_rows(lambda v, o: 1.0)),
