@@ -2,6 +2,7 @@
 
 import functools
 import html
+import importlib
 import itertools
 import json
 import math
@@ -21,7 +22,7 @@ from attention_book.checking import (
     question,
     reset_progress,
 )
-from attention_book.checking.catalogue import all_exercises
+from attention_book.checking.catalogue import all_chapters, all_exercises
 
 
 @pytest.fixture(autouse=True)
@@ -740,6 +741,46 @@ def test_an_error_deep_in_a_library_is_shown_at_the_readers_line():
     assert len(shown.splitlines()) == 3
 
 
+class Answer(torch.nn.Module):
+    def forward(self, x, y):
+        return x + y.no_such_thing  # the line in forward
+
+
+def decorated(function):
+    return functools.wraps(function)(lambda *arguments: function(*arguments))
+
+
+@decorated
+def answer_behind_a_decorator(x, y):
+    return x + y.no_such_thing  # the line behind a decorator
+
+
+def answer_for_numbers(x, y):
+    return x + y.no_such_thing  # the line inside np.vectorize
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        (Answer(), "the line in forward"),
+        (answer_behind_a_decorator, "the line behind a decorator"),
+        (np.vectorize(answer_for_numbers), "the line inside np.vectorize"),
+        (functools.lru_cache(lambda x, y: x), "unhashable type"),
+    ],
+)
+def test_the_readers_line_is_shown_through_a_library(answer, line):
+    shown = blend.check(answer).code
+    assert line in shown
+    assert "site-packages" not in shown
+    assert "_call_impl" not in shown
+    assert "vectorize_call" not in shown
+
+
+def test_an_error_in_a_library_that_was_called_directly_is_shown_there():
+    shown = blend.check(np.concatenate).code
+    assert shown.splitlines()[-1].startswith(("TypeError: ", "AxisError: ", "ValueError: "))
+
+
 def test_an_error_in_a_later_case_names_the_case():
     verdict = blend.check(lambda x, y: x + 2 * y if x.ndim == 1 else x @ np.ones(7))
     assert verdict.headline == "blend: your function raises ValueError"
@@ -820,6 +861,69 @@ def test_a_known_mistake_is_named(exercise, mistake):
 
 def test_a_mistake_is_known_in_other_words():
     assert blend.check(lambda a, b: 2 * (a + b) - b).mistake == "x and y are exchanged"
+
+
+def overflow_exercise():
+    """Two mistakes, of which one is wrong only in being NaN."""
+
+    @function_exercise(
+        title="Share",
+        difficulty="easy",
+        minutes=1,
+        cases=lambda: [
+            Case("small", (np.array([1.0, 2.0]),)),
+            Case("large", (np.array([1000.0, 999.0]),)),
+            Case("larger", (np.array([2000.0, 1999.0]),)),
+            Case("single", (np.array([1.0, 2.0], np.float32),), rtol=1e-6),
+        ],
+        hints=["Subtract.", "Divide."],
+    )
+    @in_a_package
+    def share(x):
+        """Return the softmax."""
+        e = np.exp(x - x.max())
+        return e / e.sum()
+
+    share.mistake("nothing was subtracted", "Subtract the largest.", {" - x.max()": ""})
+    return share
+
+
+def test_answers_that_are_alike_only_in_being_nan_are_not_called_alike():
+    share = overflow_exercise()
+    assert share.check(lambda x: np.exp(x) / np.exp(x).sum()).mistake == "nothing was subtracted"
+
+    def other(x):
+        e = np.exp(x - x.max()) if x.max() < 900 else np.full(2, np.nan)
+        return (e / e.sum()).astype(float)
+
+    verdict = share.check(other)
+    assert verdict.status == "wrong"
+    assert verdict.mistake is None
+    assert "not all finite" in str(verdict)
+
+
+def test_a_mistake_is_a_function_or_the_solution_with_a_part_exchanged():
+    programs = [program for mistake in blend.mistakes for program in mistake.wrongs]
+    x, y = np.array([1.0]), np.array([10.0])
+    assert [float(program(x.copy(), y)[0]) for program in programs] == [11, 12, 21]
+
+
+def test_a_mistake_may_be_made_in_several_ways():
+    share = overflow_exercise()
+    share.mistake("not divided", "Divide.", {" / e.sum()": ""}, {" / e.sum()": " / 2"})
+    assert len(share.mistakes[-1].wrongs) == 2
+    for divisor in (1, 2):
+        verdict = share.check(lambda x, by=divisor: np.exp(x - x.max()) / x.dtype.type(by))
+        assert verdict.mistake == "not divided"
+
+
+def test_a_part_that_is_not_there_is_an_error():
+    with pytest.raises(ValueError, match=r"blend: the solution has no part '3 . y'"):
+        blend.mistake("thrice", "Twice.", {"3 * y": "y"})
+    with pytest.raises(IndexError):
+        pair.mistake("a third", "There are two.", {2: 1})
+    assert len(blend.mistakes) == 3
+    assert len(pair.mistakes) == 2
 
 
 def test_a_mistake_with_another_one_on_top_is_named_with_the_case():
@@ -908,8 +1012,72 @@ def test_an_error_of_the_same_kind_is_not_yet_the_same_mistake():
 
 def test_a_mistake_recognised_by_a_rule():
     assert large.check(100.0).mistake == "100 is not above itself"
+    assert large.check(-7).mistake == "it is below 0"
     assert large.check(99).mistake is None
+    assert large.check(99).lines == ("hint() gives one more step.",)
     assert large.check(1000)
+
+
+def test_a_mistake_may_be_the_right_answer_with_a_place_exchanged():
+    assert pair.mistakes[1].wrongs == ((3, 1),)
+    assert pair.check(3, 1).mistake == "the half is missing"
+    assert pair.check(4, 1).mistake is None
+
+
+@question(
+    title="Two parts",
+    difficulty="easy",
+    minutes=1,
+    hints=["A letter.", "A number."],
+    accepts=[lambda letter: letters(letter) == "b", lambda number: 1 < number < 3],
+)
+@in_a_package
+def parts():
+    """Answer with b, and a number near 2."""
+    return ("b", 2)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer", "said"),
+    [
+        (pair, (3, 7), "1 of 2 parts is right."),
+        (pair, (7, 7), "0 of 2 parts are right."),
+        (pair, (3, 0.5, 1), "It needs 2 numbers, not 3."),
+        (pair, 3, "It needs 2 numbers, not one number."),
+        (pair, "3 and 1/2", "It needs 2 numbers, not a text."),
+        (pair, {3, 0.5}, "It needs 2 numbers, not the type set."),
+        (pair, ("3", 0.5), "It needs numbers, and a part of it is of the type str."),
+        (pair, [[3, 0.5]], "It needs 2 numbers, not 1."),
+        (parts, ("b", 7), "1 of 2 parts is right."),
+        (parts, ("c", 7), "0 of 2 parts are right."),
+        (parts, ("b", "text"), "1 of 2 parts is right."),
+        (parts, "b", "It needs 2 parts, not a text."),
+        (parts, ("b", 2, 2), "It needs 2 parts, not 3."),
+    ],
+)
+def test_a_wrong_value_is_told_its_form_or_how_much_is_right(exercise, answer, said):
+    verdict = exercise.check(answer)
+    assert verdict.status == "wrong"
+    assert verdict.lines == (said, "hint() gives one more step.")
+
+
+def test_parts_are_judged_one_by_one():
+    assert parts.check("B.", 2.9)
+    assert parts.check(parts.solve())
+    assert not parts.check("B.", 3)
+
+
+@pytest.mark.parametrize(
+    "answer", [[[3], [0.5]], np.array([[3], [0.5]]), torch.tensor([[3], [0.5]])]
+)
+def test_a_column_is_a_list_of_numbers(answer):
+    assert pair.check(answer)
+    assert not pair.check([answer])
+
+
+def test_a_rounded_number_is_right_where_the_question_allows_it():
+    assert in_lists([0.4, 1.6]).check(np.array([0.4, 1.6], np.float32))
+    assert not pair.check(3, 0.5000001)
 
 
 # How numbers are shown ---------------------------------------------------------------------------
@@ -967,6 +1135,34 @@ def test_a_difference_just_beyond_the_tolerance_is_seen_and_shown(rtol):
     yours, right = (str(verdict).splitlines()[n].split()[1] for n in (-3, -1))
     assert yours != right
     assert verdict._repr_html_().count("outline:2px") == 2
+
+
+def test_what_the_tolerance_allows_is_shown_short():
+    right = np.array([[1 / 3, 2 / 3]])
+    wrong = np.array([[1 / 3 + 1e-16, 0.5]])
+    verdict = matrix_exercise(right).check(lambda: wrong)
+    assert str(verdict).splitlines()[-3:] == [
+        "    0.3333     0.5",
+        "right:",
+        "    0.3333  0.6667",
+    ]
+    assert "0.3333<" in verdict._repr_html_()
+
+
+def test_an_argument_that_is_alike_by_chance_is_not_called_returned():
+    @function_exercise(
+        title="Double",
+        difficulty="easy",
+        minutes=1,
+        cases=lambda: [Case("one", (np.ones((1, 1)),)), Case("ones", (np.ones(3),))],
+        hints=["Add.", "Twice."],
+    )
+    @in_a_package
+    def double(x):
+        """Return twice x."""
+        return 2 * x
+
+    assert "as it came" not in str(double.check(lambda x: x**3))
 
 
 def test_an_absolute_tolerance_where_right_answers_cancel():
@@ -1052,6 +1248,25 @@ def test_an_exercise_can_be_made_in_a_notebook():
 # Progress ----------------------------------------------------------------------------------------
 
 PUBLISHED = all_exercises("scaled_dot_product")
+
+
+def test_progress_follows_the_book():
+    text = progress()
+    heads = [text.index(f"{chapter.replace('_', ' ')}: ") for chapter in all_chapters()]
+    assert heads == sorted(heads)
+    places = [
+        importlib.import_module(f"attention_book.exercises.{chapter}").PLACE
+        for chapter in all_chapters()
+    ]
+    assert places == sorted(set(places))
+
+
+def test_ids_are_those_of_the_readers_files():
+    assert [exercise.id for exercise in PUBLISHED[:2]] == [
+        "scaled_dot_product.similarity",
+        "scaled_dot_product.spread",
+    ]
+    assert (blend.id, pair.id) == ("sample.blend", "sample.pair")
 
 
 def test_nothing_is_solved_at_first(progress_file):

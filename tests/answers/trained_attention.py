@@ -118,53 +118,9 @@ def in_floats_as_they_come(f, x):
     )
 
 
-def mutates(f, x):
-    gradient = central(1e-5)(f, x)
-    x += 1
-    return gradient
-
-
-def in_place_drift(f, x):
-    gradient = np.zeros(x.shape)
-    for index in np.ndindex(x.shape):
-        x[index] += 1e-5
-        above = f(x)
-        x[index] -= 2e-5
-        gradient[index] = (above - f(x)) / 2e-5
-        x[index] += 1e-5
-    return gradient
-
-
 wrong(
     "trained_attention.numerical_gradient",
-    ("forward, 1e-6", forward(1e-6)),
-    ("forward, 1e-7", forward(1e-7)),
-    ("forward, 1e-8", forward(1e-8)),
-    ("forward, 1e-9", forward(1e-9)),
-    ("backward", each(lambda f, x, i: (f(x) - f(shifted(x, i, -1e-7))) / 1e-7)),
-    ("central, 1e-2", central(1e-2)),
-    ("central, 1e-3", central(1e-3)),
-    ("central, 1e-10", central(1e-10)),
-    ("central, 1e-15", central(1e-15)),
     ("not divided by 2", central(1e-6, over=1.0), "from x − ε to x + ε it is 2ε"),
-    ("not divided at all", each(lambda f, x, i: f(shifted(x, i, 1e-5)) - f(shifted(x, i, -1e-5)))),
-    (
-        "relative step",
-        each(
-            lambda f, x, i: (
-                (f(shifted(x, i, 1e-3 * x[i])) - f(shifted(x, i, -1e-3 * x[i]))) / (2e-3 * x[i])
-            )
-        ),
-    ),
-    (
-        "absolute",
-        each(lambda f, x, i: abs(f(shifted(x, i, 1e-5)) - f(shifted(x, i, -1e-5))) / 2e-5),
-    ),
-    ("rounded", lambda f, x: central(1e-5)(f, x).round(6)),
-    ("float32", lambda f, x: central(1e-5)(f, x).astype(np.float32)),
-    ("a list", lambda f, x: central(1e-5)(f, x).tolist()),
-    ("flat", lambda f, x: central(1e-5)(f, x).ravel()),
-    ("transposed", lambda f, x: central(1e-5)(f, x).T),
     (
         "float32 left as it is",
         in_floats_as_they_come,
@@ -175,13 +131,7 @@ wrong(
         lambda f, x: central(1e-5)(f, x).ravel().reshape(x.shape, order="AF"[x.flags.f_contiguous]),
     ),
     ("in the type of x", lambda f, x: central(1e-5)(f, x).astype((x * 1.0).dtype)),
-    ("mutates", mutates),
-    ("drifts", in_place_drift),
     ("keeps whole numbers", lambda f, x: central(1e-5)(f, x).astype(x.dtype)),
-    ("normalised", lambda f, x: central(1e-5)(f, x) / np.linalg.norm(central(1e-5)(f, x))),
-    ("x itself", lambda f, x: x.astype(float)),
-    ("zeros", lambda f, x: np.zeros(x.shape)),
-    ("the value", lambda f, x: f(x)),
 )
 
 # Erratum -----------------------------------------------------------------------------------------
@@ -236,88 +186,35 @@ def as_if(x, h, dy, dz):
     return x.T @ dz, dz.sum(0), h.T @ dy, dy.sum(0)
 
 
-TANH = "the derivative of tanh is missing"
 wrong(
     "trained_attention.backward",
-    ("h for 1 - h²", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, dy, dh * h))),
-    ("1 - h", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, dy, dh * (1 - h)))),
-    ("1 + h²", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, dy, dh * (1 + h**2)))),
-    ("sigmoid's", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, dy, dh * h * (1 - h)))),
-    ("relu's", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, dy, dh * (h > 0)))),
-    ("squared", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, dy, dh * (1 - h**2) ** 2))),
-    ("absolute error", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, np.sign(dy), dz))),
-    (
-        "sign only in W_2",
-        network(lambda x, h, dy, dh, dz, A, B: (x.T @ dz, dz.sum(0), -h.T @ dy, dy.sum(0))),
-    ),
-    (
-        "sign only in b_2",
-        network(lambda x, h, dy, dh, dz, A, B: (x.T @ dz, dz.sum(0), h.T @ dy, -dy.sum(0))),
-    ),
-    (
-        "divided by outputs",
-        network(lambda x, h, dy, dh, dz, A, B: tuple(g / dy.shape[1] for g in as_if(x, h, dy, dz))),
-    ),
-    (
-        "divided by everything",
-        network(lambda x, h, dy, dh, dz, A, B: tuple(g / dy.size for g in as_if(x, h, dy, dz))),
-    ),
-    (
-        "transposed",
-        network(lambda x, h, dy, dh, dz, A, B: (dz.T @ x, dz.sum(0), dy.T @ h, dy.sum(0))),
-    ),
-    (
-        "weight decay",
-        network(
-            lambda x, h, dy, dh, dz, A, B: (
-                x.T @ dz + 1e-4 * A, dz.sum(0), h.T @ dy + 1e-4 * B, dy.sum(0),
-            )
-        ),
-    ),
-    (
-        "clipped",
-        network(
-            lambda x, h, dy, dh, dz, A, B: tuple(np.clip(g, -1, 1) for g in as_if(x, h, dy, dz))
-        ),
-    ),
+    
+    
+    
+    
+    
+    
+    
+    
+    
+    
+    
+    
+    
+    
     (
         "float64",
         network(lambda x, h, dy, dh, dz, A, B: [g.astype(float) for g in as_if(x, h, dy, dz)]),
         "single precision became double",
     ),
-    ("dict", network(lambda x, h, dy, dh, dz, A, B: dict(enumerate(as_if(x, h, dy, dz))))),
-    ("three of four", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, dy, dz)[:3])),
-    (
-        "b_1 from W_1",
-        network(lambda x, h, dy, dh, dz, A, B: (x.T @ dz, (x.T @ dz).sum(0), h.T @ dy, dy.sum(0))),
-    ),
-    (
-        "W_1 with h",
-        network(lambda x, h, dy, dh, dz, A, B: (h.T @ dz, dz.sum(0), h.T @ dy, dy.sum(0))),
-    ),
-    (
-        "tanh missing for W_1 only",
-        network(lambda x, h, dy, dh, dz, A, B: (x.T @ dh, dz.sum(0), h.T @ dy, dy.sum(0))),
-    ),
-    (
-        "bias of the output forgotten",
-        lambda x, W_1, b_1, W_2, b_2, y, t: as_if(
-            x,
-            np.tanh(x @ W_1 + b_1),
-            np.tanh(x @ W_1 + b_1) @ W_2 - t,
-            ((np.tanh(x @ W_1 + b_1) @ W_2 - t) @ W_2.T) / np.cosh(x @ W_1 + b_1) ** 2,
-        ),
-    ),
-    (
-        "bias of the hidden layer forgotten",
-        lambda x, W_1, b_1, W_2, b_2, y, t: as_if(
-            x, np.tanh(x @ W_1), y - t, ((y - t) @ W_2.T) / np.cosh(x @ W_1) ** 2
-        ),
-    ),
-    (
-        "only the first example",
-        network(lambda x, h, dy, dh, dz, A, B: as_if(x[:1], h[:1], dy[:1], dz[:1])),
-    ),
+    
+    
+    
+    
+    
+    
+    
+    
 )  # fmt: skip
 
 # Make the layers real ----------------------------------------------------------------------------
@@ -388,42 +285,24 @@ def deep(step=None, *, forward=None, finish=lambda output, gradient: (output, gr
     return answer
 
 
-def through(x, W, grad, factor):
-    back = grad * factor
-    return x.T @ back, grad + back @ W.T
-
-
-def deep_mutates(x, layers, grad_output):
-    gradient = deep()(x, layers, grad_output)[1]
-    for W in layers:
-        x += np.tanh(x @ W)
-    return x, gradient
-
-
-def deep_mutates_upstream(x, layers, grad_output):
-    result = deep()(x, layers, grad_output)
-    grad_output *= 2
-    return result
-
-
 wrong(
     "trained_attention.deep",
-    ("right, but mutates x", deep_mutates),
-    ("right, but mutates grad_output", deep_mutates_upstream),
-    ("1 - tanh", deep(lambda x, W, g: through(x, W, g, 1 - np.tanh(x @ W)))),
-    ("1 - tanh²(tanh)", deep(lambda x, W, g: through(x, W, g, 1 - np.tanh(np.tanh(x @ W)) ** 2))),
-    ("1 + (1 - tanh²)", deep(lambda x, W, g: through(x, W, g, 2 - np.tanh(x @ W) ** 2))),
-    ("relu", deep(lambda x, W, g: through(x, W, g, (x @ W > 0).astype(x.dtype)))),
-    ("minus", deep(lambda x, W, g: through(x, W, g, np.tanh(x @ W) ** 2 - 1))),
-    ("gradient negated", deep(finish=lambda y, g: (y, -g))),
-    ("mean over rows", deep(finish=lambda y, g: (y, g / len(y)))),
-    ("only the output", deep(finish=lambda y, g: y)),
-    ("only the gradient", deep(finish=lambda y, g: g)),
-    ("exchanged", deep(finish=lambda y, g: (g, y))),
-    ("summed over layers", deep(finish=lambda y, g: (y, g.sum(0)))),
-    ("a list of gradients", deep(finish=lambda y, g: (y, list(g)))),
-    ("transposed", deep(finish=lambda y, g: (y, np.swapaxes(g, 1, 2).copy()))),
-    ("divided by depth", deep(finish=lambda y, g: (y, g / max(1, len(g))))),
+    
+    
+    
+    
+    
+    
+    
+    
+    
+    
+    
+    
+    
+    
+    
+    
     ("float64", deep(finish=lambda y, g: (y.astype(float), g.astype(float)))),
     (
         "a float64 buffer",
@@ -431,19 +310,12 @@ wrong(
         "single precision became double",
     ),
     ("a float64 output", deep(finish=lambda y, g: (y.astype(float), g))),
-    ("linear layers", deep(lambda x, W, g: (x.T @ g, g + g @ W.T), forward=lambda x, W: x + x @ W)),
-    ("tanh of the sum", deep(forward=lambda x, W: np.tanh(x + x @ W))),
-    ("all but the last layer", lambda x, layers, g: (
-        deep()(x, layers[:-1], g)[0],
-        np.concatenate([deep()(x, layers[:-1], g)[1], np.zeros_like(layers[:1])])[: len(layers)],
-    )),
-    ("layers from the last to the first", lambda x, layers, g: deep()(x, layers[::-1], g)),
-    ("the last layer's gradient for all", deep(finish=lambda y, g: (
-        y, np.repeat(g[-1:], len(g), axis=0),
-    ))),
-    ("the gradient of x in place of the output", lambda x, layers, g: (
-        g, deep()(x, layers, g)[1],
-    )),
+    
+    
+    
+    
+    
+    
 )  # fmt: skip
 
 # Every derivative of an attention layer ----------------------------------------------------------
@@ -571,52 +443,10 @@ def after(finish):
     return lambda *arguments: finish(*layer(lambda r: {})(*arguments))
 
 
-def layer_mutates(x, W_q, W_k, W_v, W_o, grad_output):
-    result = layer(lambda r: {})(x, W_q, W_k, W_v, W_o, grad_output)
-    W_q -= 0.1
-    return result
-
-
-def as_if_residual(x, W_q, W_k, W_v, W_o, grad_output):
-    grad_x, *others = layer(lambda r: {})(x, W_q, W_k, W_v, W_o, grad_output)
-    return (grad_x + grad_output, *others)
-
-
-def hard(r):
-    chosen = np.eye(len(r["a"]), dtype=r["a"].dtype)[r["a"].argmax(1)]
-    return {"dq": 0 * r["dq"], "dk": 0 * r["dk"], "dv": chosen.T @ r["up"]}
-
-
 wrong(
     "trained_attention.layer_backward",
-    ("right, but mutates W_q", layer_mutates),
-    ("as if residual", as_if_residual),
-    ("hard attention", layer(hard)),
-    ("exchanged", layer(lambda r: {"dq": r["ds"].T @ r["k"], "dk": r["ds"] @ r["q"]})),
-    ("keys meet keys", layer(lambda r: {"dk": r["ds"].T @ r["k"]})),
-    ("queries meet queries", layer(lambda r: {"dq": r["ds"] @ r["q"]})),
-    ("values get the upstream", layer(lambda r: {"dv": r["up"]})),
-    ("no gradient of the keys", layer(lambda r: {"dk": 0 * r["dk"]})),
-    ("no gradient of the queries", layer(lambda r: {"dq": 0 * r["dq"]})),
-    ("no gradient of the values", layer(lambda r: {"dv": 0 * r["dv"]})),
-    ("only queries unscaled", layer(lambda r: {"dq": r["dq"] * r["root"]})),
-    ("only keys unscaled", layer(lambda r: {"dk": r["dk"] * r["root"]})),
-    ("multiplied with d_k", scores(lambda r: r["ds"] * r["root"] ** 3)),
-    ("plain mean", scores(lambda r: r["a"] * (r["da"] - r["da"].mean(1, keepdims=True)))),
-    ("mean over the queries", scores(lambda r: r["a"] * (r["da"] - (r["a"] * r["da"]).sum(0)))),
-    ("sum without weights", scores(lambda r: r["a"] * (r["da"] - r["da"].sum(1, keepdims=True)))),
-    ("no weights in front", scores(lambda r: r["da"] - (r["a"] * r["da"]).sum(1, keepdims=True))),
-    ("Jacobian of the other sign", scores(lambda r: -r["ds"] * r["root"])),
-    ("a sigmoid's", scores(lambda r: r["a"] * (1 - r["a"]) * (r["da"] - r["da"].mean()))),
     ("scores clipped at 50", softmax_of(lambda s: np.clip(s, -50, 50))),
     ("scores clipped at 700", softmax_of(lambda s: np.clip(s, -700, 700))),
-    ("x summed over tokens", after(lambda x, *W: (x.sum(0), *W))),
-    ("matrices transposed", after(lambda x, *W: (x, *(w.T for w in W)))),
-    ("negated", after(lambda *g: tuple(-a for a in g))),
-    ("divided by n", after(lambda x, *W: (x, *(w / x.dtype.type(len(x)) for w in W)))),
-    ("without x", after(lambda x, *W: W)),
-    ("W_k before W_q", after(lambda x, q, k, v, o: (x, k, q, v, o))),
-    ("x last", after(lambda x, *W: (*W, x))),
     (
         "float64",
         after(lambda *g: tuple(a.astype(float) for a in g)),
@@ -629,7 +459,6 @@ wrong(
         OVERFLOW,
     ),
     ("nothing subtracted", softmax_without_shift(lambda s: s), OVERFLOW),
-    ("a dictionary", after(lambda *g: dict(enumerate(g)))),
 )
 
 # The questions: what each wrong answer truly is --------------------------------------------------
@@ -662,26 +491,6 @@ table(
         "late selection is not on the list": [[1958, 1980, 1890, 1995, 1963, 1980]],
         "2020 is the survey": [np.array([1958, 2020, 1890, 1995, 1953, 1980])],
         "six years are asked for, not their order": [[1, 2, 3, 4, 5, 6][::-1], [2, 4, 1, 6, 3, 5]],
-        None: [
-            [1958, 1980, 1890, 1995, 1953],
-            [1958, 1980, 1890, 1995, 1953, 1980, 1964],
-            [1958, 1980, 1891, 1995, 1953, 1980],
-            [1958, 1990, 1890, 1995, 1953, 1980],
-            [1958, 1980, 1890, 1995, 1953, 1985],
-            [1980, 1958, 1890, 1995, 1953, 1980],
-            [1995, 1980, 1890, 1958, 1953, 1980],
-            "1958",
-            1958,
-            [[1958, 1980, 1890, 1995, 1953, 1980]],
-            ["Broadbent", "Posner", "James", "Desimone", "Cherry", "Treisman"],
-            {1958, 1980},
-            [0] * 6,
-            [math.nan] * 6,
-            [1, 2, 3, 4, 5, 1980],
-            [1890, 1953, 1958, 1980, 1980, 2000],
-            [1958, 1980, 1890, 1995, math.nan, 1980],
-            "1958, 1980, 1890, 1995, 1953",
-        ],
     },
 )
 
@@ -714,21 +523,6 @@ table(
         "the ½ in the loss cancels the 2": [([0.5, -1], [1.2, -0.9], [1.3, -0.6])],
         "the gradient step starts from the other w": [[[0.5, -1], [1.2, -0.9], [1.2, -0.9]]],
         "these are the changes, not the new vectors": [[[0, 0], [0.2, 0.1], [0.4, 0.2]]],
-        None: [
-            [[0.5, -1], [1.2, -0.9]],
-            [0.5, -1, 1.2, -0.9, 0.9, -0.8],
-            [[0.5, -1], [1.2, -0.9], [0.9, -0.9]],
-            [[0.5, -1], [1.0, -1.0], [0.9, -0.8]],
-            [[0.5, -1], [0.9, -0.8], [1.2, -0.9]][:2],
-            [[0.5, -1.1], [1.2, -0.9], [0.9, -0.8]],
-            "x",
-            3,
-            [[0.5], [1.2], [0.9]],
-            [[[0.5, -1], [1.2, -0.9], [0.9, -0.8]]],
-            [[0.5, -1], [1.2001, -0.9], [0.9, -0.8]],
-            [[0.5, -1], [1.2, -0.9], [0.9, -0.80001]],
-            [[-1, 0.5], [-0.9, 1.2], [-0.8, 0.9]],
-        ],
     },
 )
 
@@ -754,17 +548,6 @@ table(
         "the way back takes two products for each one forwards": [
             [12288, 12288, 102400, 47360, 142080],
             [12288, 12288, 102400, 47360, 47360],
-        ],
-        None: [
-            [12288, 12288, 102400, 47360],
-            [12288, 12288, 102400, 47360, 94721],
-            [12289, 12289, 102400, 47360, 94720],
-            [12288, 12288, 102720, 47360, 94720],
-            [12288, 12288, 102400, 142080, 284160],
-            12288,
-            "x",
-            [36864, 36864, 102400, 47360, 94720],
-            [12288, 12288, 1024000, 47360, 94720],
         ],
     },
 )

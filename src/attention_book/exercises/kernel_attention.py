@@ -884,6 +884,7 @@ def _gradient_cases():
         Case("three leading dimensions", with_upstream(26, 0.2, lead=(2, 1, 3), L=4, S=5)),
         Case("γ = 0", with_upstream(24, 0.0)),
         Case("far queries", with_upstream(25, 0.02, scale=30.0)),
+        Case("queries far from all keys", with_upstream(28, 0.3, scale=1000.0), atol=1e-8),
         Case("one key", with_upstream(27, 0.3, S=1), atol=1e-13),
     ]
 
@@ -904,7 +905,8 @@ def gamma_gradient(q, k, v, grad_output, gamma):
     """Return the derivative of sum(attention(q, k, v, gamma=gamma) * grad_output) by gamma.
 
     One number, though the inputs may be batched. Shapes: q (..., L, d_k), k (..., S, d_k),
-    v (..., S, d_v), grad_output (..., L, d_v), all leading dimensions alike.
+    v (..., S, d_v), grad_output (..., L, d_v), all leading dimensions alike. A query may be far
+    from all keys.
     """
     squared = ((q[..., :, None, :] - k[..., None, :, :]) ** 2).sum(axis=-1)
     exponentials = np.exp(-gamma * (squared - squared.min(axis=-1, keepdims=True)))
@@ -913,6 +915,7 @@ def gamma_gradient(q, k, v, grad_output, gamma):
     return -((weights * centred) @ v * grad_output).sum()
 
 
+_NEAREST = " - squared.min(axis=-1, keepdims=True)"
 _MEAN = "(weights * squared).sum(axis=-1, keepdims=True)"
 
 gamma_gradient.mistake(
@@ -966,6 +969,12 @@ gamma_gradient.mistake(
     "the mean was taken instead of the sum",
     "The loss is a sum over all outputs.",
     {").sum()": ").mean()"},
+)
+gamma_gradient.mistake(
+    "far queries underflow to 0/0",
+    "Far from all keys every exponential is 0, and so is their sum. Subtract the smallest distance "
+    "of each row before the exponential.",
+    {_NEAREST: ""},
 )
 gamma_gradient.mistake(
     *faults.epsilon("exponentials.sum(axis=-1, keepdims=True)"),
