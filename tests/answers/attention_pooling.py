@@ -171,28 +171,6 @@ wrong(
 )
 
 
-def grad(f):
-    def answer(x, w, g):
-        a = sm(x @ w)
-        o = ctx(a, x)
-        return f(x, w, g, a, o)
-
-    return answer
-
-
-wrong(
-    "attention_pooling.scorer_gradient",
-    (
-        "minus its diagonal",
-        grad(lambda x, w, g, a, o: np.einsum("bs,bsd,bsd,bd->d", a, x, x - o[:, None], g)),
-        "only the variances are used",
-    ),
-    (
-        "second moment of w",
-        grad(lambda x, w, g, a, o: np.einsum("bs,bsd,bse,be->d", a, x, x, g)),
-        "the context was not subtracted",
-    ),
-)
 # The questions: what each wrong answer truly is ------------------------------------------
 
 
@@ -202,16 +180,6 @@ def table(exercise, called):
         wrong(exercise, *((repr(answer), answer, name) for answer in answers))
 
 
-table(
-    "attention_pooling.parameters",
-    {
-        "the weights are not parameters": [[5, 4, 1], (5.0, 4.0, 1.0)],
-        "the scorer is counted as part of the sum": [np.array([3, 4, 1])],
-        "the bias of the dense layer is missing": [[0, 3, 1]],
-        "nothing in that program mixes positions": [[0, 4, 5]],
-        
-    },
-)  # fmt: skip
 table(
     "attention_pooling.complexity",
     {
@@ -243,7 +211,7 @@ table(
             "abc", np.full((3, 2), np.nan), np.ones((2, 3)), 3, [[1, 2], [3, 4]],
             [[1, 2, 3]] * 3, [[0, 0], [np.inf, 0], [1, 1]], {"dog": 1}, [[1], [2], [3]],
         ],
-        "vectors of zeros change nothing": [np.zeros((3, 2)), [[0, 0]] * 3],
+        
         "one vector for all positions is no position": [[[5, -1]] * 3, np.ones((3, 2))],
         "the first and the last position have the same vector": [
             [[0, 0], [1, 1], [0, 0]], [[2, -1], [0, 0], [2, -1]],

@@ -189,9 +189,7 @@ def first(order="cebda", years=YEARS, field="q", no_book="y", not_found="z"):
 
 
 WRONG_ANSWERS = {
-    "three_points": [],
     "four_tables": [
-        ("letters only", ("A", "C", "D", "B"), FOUR_AND_A_ROW),
         ("one word", "ACDB", FOUR_AND_A_ROW),
         ("one word and the row", ("ACDB", (3, 4)), FOUR_AND_A_ROW),
         ("one number for the row", ("A", "C", "D", "B", 3), FOUR_AND_A_ROW),
@@ -221,7 +219,6 @@ WRONG_ANSWERS = {
     ],
     "who_came_first": [
         ("letters only", "cebda", FIVE),
-        ("letters and years", ("cebda", YEARS), FIVE),
         ("four years", first(years=YEARS[:4]), FIVE),
         ("one year", first(years=2017), FIVE),
         ("years as words", first(years=["then"] * 5), FIVE),
@@ -241,7 +238,6 @@ WRONG_ANSWERS = {
         ("then glimpses", first("cdeba"), "foveal glimpses came before 2014"),
         ("foveal first", first("ecdba"), "the weighted average is older than the networks"),
         ("the Transformer third", first("ceabd"), "the Transformer is the youngest of the five"),
-        ("the Transformer fourth", first("cebad"), "the Transformer is the youngest of the five"),
         ("translation last", first("cbaed"), "the Transformer is the youngest of the five"),
         ("glimpses youngest", first("cbade"), "the Transformer is the youngest of the five"),
         ("recurrent first", first("bceda"), "the weighted average is older than the networks"),
@@ -255,20 +251,10 @@ WRONG_ANSWERS = {
             first(years=YEARS[::-1]),
             "the years stand in another order than the letters",
         ),
-        (
-            "conference of 2015",
-            first(years=(1964, 2010, 2014, 2015, 2017)),
-            "the order is right, a year is not",
-        ),
         ("years and a half", first(years=(1964, 2010, 2014.5, 2014.5, 2017)), A_YEAR),
         ("two digits", first(years=(64, 10, 14, 14, 17)), A_YEAR),
         ("nan", first(years=(math.nan, 2010, 2014, 2014, 2017)), A_YEAR),
         ("the same reading twice", first(not_found="y"), "that one can be found"),
-        (
-            "both unknown",
-            first(no_book="z"),
-            "of that one nothing is known, not even that it is no book",
-        ),
         (
             "both x",
             first(no_book="x", not_found="x"),
@@ -276,13 +262,7 @@ WRONG_ANSWERS = {
         ),
         ("a number", 2017, FIVE),
     ],
-    "transformer_bandwidth": [],
     "kernel_average": [
-        (
-            "double precision",
-            average(after=lambda w, x: (w.astype(float), w.astype(float) @ x)),
-            "single precision became double",
-        ),
         (
             "double precision with the point itself only",
             lambda x, gamma, include_self: (
@@ -302,16 +282,7 @@ WRONG_ANSWERS = {
             "the distance is not squared",
         ),
     ],
-    "leave_one_out_error": [],
     "with_dot_products": [
-        (
-            "the first key's length for all",
-            augmented(
-                lambda q, g: with_last(2 * g * q, -g) * root(q),
-                lambda k, g: with_last(k, length2(k)[..., :1, :]),
-            ),
-            "the length of the keys is missing",
-        ),
         (
             "lengths of the query",
             augmented(
@@ -321,7 +292,6 @@ WRONG_ANSWERS = {
             "the length of the keys is missing",
         ),
     ],
-    "gamma_gradient": [],
 }
 
 for name, answers in RIGHT_ANSWERS.items():

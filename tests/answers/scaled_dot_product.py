@@ -84,7 +84,6 @@ wrong(
         for answer in itertools.product(range(3), repeat=3)
         if answer != (2, 0, 1)
     ),
-    ("counted from 1", [3, 1, 2], "keys are counted from 0"),
     ("distance, counted from 1", (3, 1, 3), NOT_THREE_KEYS),
     ("the scores", (6.0, 1.0, -0.1), NOT_THREE_KEYS),
     ("two of three", (2, 0), NOT_THREE_KEYS),
@@ -121,7 +120,6 @@ wrong(
     ("sigmas squared", lambda d, a, b: math.sqrt(d) * a**2 * b**2),
     ("only sigma_k squared", lambda d, a, b: math.sqrt(d) * a * b**2),
     ("1/√d", lambda d, a, b: 1 / math.sqrt(d), "that is the factor that undoes the spread"),
-    ("the variance", lambda d, a, b: d * (a * b) ** 2, "that is the variance"),
 )
 
 
@@ -148,7 +146,6 @@ HARMLESS = "nothing breaks: these weights are right"
 wrong(
     "scaled_dot_product.silent_failure",
     ("one score", 709.5, SHAPE),
-    ("two scores", (709.5, 709.5), SHAPE),
     ("four scores", [709.5] * 4, SHAPE),
     ("a row", [[709.5, 709.5, 709.5]], SHAPE),
     ("a column", np.full((3, 1), 709.5), SHAPE),
@@ -159,7 +156,6 @@ wrong(
     ("numbers beyond float64", [10**400] * 3, SHAPE),
     ("a text", "709.5", SHAPE),
     ("a dictionary", {"scores": [709.5] * 3}, SHAPE),
-    ("those of the text", [709.5] * 3, EQUAL),
     ("two equal ones", [709.6, 709.6, 0], EQUAL),
     ("all equal, far above", np.full(3, 1e6), EQUAL),
     ("all zero", (0, 0, 0), EQUAL),
@@ -252,14 +248,6 @@ def attention_divided_at_the_end(q, k, v):
     return both[..., :-1] / both[..., -1:]
 
 
-def with_epsilon(epsilon):
-    def weights(scores):
-        exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        return exponentials / (exponentials.sum(axis=-1, keepdims=True) + epsilon)
-
-    return attend(weights=weights)
-
-
 def wrong_for_heads(q, k, v):
     return attention(q[:1], k[:1], v[:1]).repeat(len(q), 0) if q.ndim == 4 else attention(q, k, v)
 
@@ -284,55 +272,26 @@ def shift_of(peak):
     return lambda scores: unshifted(scores - peak(scores))
 
 
-def scaled_by(scale):
-    return attend(scores=lambda q, k: scores_of(q, k, scale(q.shape[-1])))
-
-
-EPSILON = "an epsilon in the denominator makes every weight a little too small"
 NO_SCALE = "the scale is missing"
 NO_SHIFT = "the exponentials overflow or underflow: the largest score was not subtracted"
-OTHER_PEAK = "something else than the row's maximum was subtracted"
-ONE_PEAK = "one maximum was subtracted from the whole array"
 
 wrong(
     "scaled_dot_product.attention",
     # the scale
-    ("√d_k on both q and k", scaled_by(lambda d: d), "the scores are divided by d_k"),
     # the scores
     # the weights
     ("causal when L = S", causal_if_square),
     # the shift
-    ("less the mean", attend(weights=shift_of(lambda s: s.mean(-1, keepdims=True))), OTHER_PEAK),
-    ("less the minimum", attend(weights=shift_of(lambda s: s.min(-1, keepdims=True))), OTHER_PEAK),
     (
         "less the maximum over the first axis",
         attend(weights=shift_of(lambda s: s.max(0))),
         "the maximum was taken over the queries",
     ),
-    (
-        "less one maximum per matrix",
-        attend(weights=shift_of(lambda s: s.max((-2, -1), keepdims=True))),
-        ONE_PEAK,
-    ),
-    *(
-        (f"an epsilon of {epsilon} in the denominator", with_epsilon(np.float32(epsilon)), EPSILON)
-        for epsilon in (1e-6, 1e-7, 1e-9, 1e-10, 1e-12)
-    ),
     # the output
     # precision
-    (
-        "always float64",
-        lambda q, k, v: attention(q, k, v).astype(np.float64),
-        "single precision became double",
-    ),
     # other dimensions
     ("wrong for a batch of heads", wrong_for_heads),
     ("transpose(0, 2, 1)", by_transpose_of_three),
-    (
-        "stable, with k.T",
-        attend(scores=lambda q, k: q @ k.T / math.sqrt(q.shape[-1])),
-        "k.T reverses all axes of a batch",
-    ),
     # arguments
     # two mistakes at once
     (
@@ -342,11 +301,6 @@ wrong(
     ),
     ("no scale, and axis=1", attend(lambda q, k: q @ t(k), lambda s: softmax(s, axis=1)), NO_SCALE),
     ("the root is float64, and no shift", attend(numpy_root, unshifted), NO_SHIFT),
-    (
-        "the root is float64, and one maximum",
-        attend(numpy_root, shift_of(lambda s: s.max())),
-        ONE_PEAK,
-    ),
     (
         "divided by d_k, and one maximum",
         attend(lambda q, k: q @ t(k) / q.shape[-1], shift_of(lambda s: s.max())),
@@ -435,34 +389,10 @@ def masked_attention_with_a_floor_under_the_sum(q, k, v, mask):
     return weights / np.maximum(weights.sum(axis=-1, keepdims=True), 1e-9) @ v  # the sum is >= 1
 
 
-def masked_with_epsilon(epsilon):
-    def weights(scores):
-        peak = scores.max(axis=-1, keepdims=True)
-        exponentials = np.exp(scores - np.where(np.isneginf(peak), 0, peak))
-        return exponentials / (exponentials.sum(axis=-1, keepdims=True) + epsilon)
-
-    return masked(weights=weights)
-
-
 def one_peak(scores):
     exponentials = np.exp(scores - scores.max())
     total = exponentials.sum(axis=-1, keepdims=True)
     return exponentials / np.where(total == 0, 1, total)
-
-
-def empty_rows(value):
-    def answer(q, k, v, mask):
-        output = masked_attention(q, k, v, mask)
-        return np.where(mask.any(axis=-1, keepdims=True), output, value(v, output))
-
-    return answer
-
-
-def hides_loud_keys_late(q, k, v, mask):
-    scores = scores_of(q, k)
-    weights = np.where(mask, np.exp(scores - scores.max(axis=-1, keepdims=True)), 0)
-    total = weights.sum(axis=-1, keepdims=True)
-    return weights / np.where(total == 0, 1, total) @ v
 
 
 def hides_whole_sequences(q, k, v, mask):
@@ -475,61 +405,26 @@ def hides_whole_sequences(q, k, v, mask):
     return output
 
 
-AVERAGES = "a query that sees nothing averages what it must not see"
-NAN = "a query that sees nothing gets NaN"
-LARGE = "a large negative number is not minus infinity"
 TURNED = "the mask is read the wrong way round"
 
 wrong(
     "scaled_dot_product.masked_attention",
     ("zeros for a sequence instead of a query", hides_whole_sequences),
     # the fill
-    ("-1e4, empty rows averaged", masked(-1e4, empty=False), AVERAGES),
-    ("-1e30, empty rows averaged", masked(-1e30, empty=False), AVERAGES),
-    *(
-        (f"{fill}, empty rows zero", masked(fill), LARGE)
-        for fill in (-1e3, -1e4, -1e30, float(np.finfo(np.float32).min))
-    ),
     ("below the smallest score by 30", masked(lambda s: s.min() - 30)),
     ("below the row's smallest by 50", masked(lambda s: s.min(-1, keepdims=True) - 50)),
-    (
-        "(1 - mask) * -1e9",
-        lambda q, k, v, mask: softmax(scores_of(q, k) + (1 - mask) * -1e9) @ v,
-        AVERAGES,
-    ),
     ("mask * -1e9", lambda q, k, v, mask: softmax(scores_of(q, k) + mask * -1e9) @ v, TURNED),
     # the denominator
-    *(
-        (f"an epsilon of {epsilon}", masked_with_epsilon(epsilon), EPSILON)
-        for epsilon in (1e-6, 1e-8, 1e-10, 1e-12)
-    ),
     # the shift
     ("one maximum for all", masked(weights=one_peak)),
     (
         "no shift, and NaN replaced",
         masked(weights=lambda s: np.nan_to_num(unshifted(s)), empty=False),
     ),
-    (
-        "the maximum over hidden keys too",
-        hides_loud_keys_late,
-        "a hidden key still decides: it was masked after the exponential",
-    ),
     # the mask
     ("turned, and NaN", lambda q, k, v, mask: masked(empty=False)(q, k, v, ~mask), TURNED),
     ("turned, and -1e9", lambda q, k, v, mask: masked(-1e9, empty=False)(q, k, v, ~mask), TURNED),
-    (
-        "the scores times the mask",
-        lambda q, k, v, mask: softmax(scores_of(q, k) * mask) @ v,
-        "hidden keys have the score 0",
-    ),
-    (
-        "the weights times the mask",
-        lambda q, k, v, mask: (softmax(scores_of(q, k)) * mask) @ v,
-        "the weights no longer sum to 1",
-    ),
     # the empty row
-    ("NaN when empty", empty_rows(lambda v, o: np.nan), NAN),
-    ("the mean when empty", empty_rows(lambda v, o: v.mean(-2, keepdims=True)), AVERAGES),
     # the rest
 )
 
@@ -561,7 +456,6 @@ SHORT = "no other token is long enough for its angle"
 
 wrong(
     "scaled_dot_product.off_diagonal",
-    ("those of the text", np.array([[1, 0], [3, 0], [0, 1]]), "these are the tokens of the text"),
     ("a number", 3.0, MATRIX),
     ("a vector", np.array([1.0, 3.0]), MATRIX),
     ("a ragged list", [[1, 2], [3]], MATRIX),
@@ -693,11 +587,6 @@ def backward_for_three_dimensions(q, k, v, grad_output):
 wrong(
     "scaled_dot_product.attention_backward",
     # through the softmax
-    (
-        "diag(α) + ααᵀ",
-        backward(lambda p, g: p * g + p * (p * g).sum(-1, keepdims=True)),
-        "the sign inside the softmax is wrong",
-    ),
     # the forward pass
     # the scale
     # which is which
@@ -733,7 +622,6 @@ right(
 
 wrong(
     "scaled_dot_product.multiplications",
-    ("the scale", lambda L, S, *d: layer(L, S, *d) + L * S, "the scale is counted too"),
     (
         "queries from the S tokens",
         lambda L, S, m, k, v: S * m * (2 * k + v) + L * S * (k + v),

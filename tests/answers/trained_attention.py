@@ -107,25 +107,8 @@ def forward(h):
     return each(lambda f, x, i: (f(shifted(x, i, h)) - f(x)) / h)
 
 
-def in_floats_as_they_come(f, x):
-    x = x * 1.0 if x.dtype == int else x
-    return (
-        central(np.float32(1e-5))(f, x)
-        if x.dtype == float
-        else np.array(
-            [(f(shifted(x, i, 1e-5)) - f(shifted(x, i, -1e-5))) / 2e-5 for i in np.ndindex(x.shape)]
-        ).reshape(x.shape)
-    )
-
-
 wrong(
     "trained_attention.numerical_gradient",
-    ("not divided by 2", central(1e-6, over=1.0), "from x − ε to x + ε it is 2ε"),
-    (
-        "float32 left as it is",
-        in_floats_as_they_come,
-        "in single precision most digits of the step are lost",
-    ),
     (
         "in the memory order of x",
         lambda f, x: central(1e-5)(f, x).ravel().reshape(x.shape, order="AF"[x.flags.f_contiguous]),
@@ -171,51 +154,6 @@ def backward_in_einsum(x, W_1, b_1, W_2, b_2, y, t):
         np.einsum("no->o", y - t),
     )
 
-
-def network(f):
-    def answer(x, W_1, b_1, W_2, b_2, y, t):
-        h = np.tanh(x @ W_1 + b_1)
-        dy = y - t
-        dh = dy @ W_2.T
-        return f(x, h, dy, dh, dh * (1 - h**2), W_1, W_2)
-
-    return answer
-
-
-def as_if(x, h, dy, dz):
-    return x.T @ dz, dz.sum(0), h.T @ dy, dy.sum(0)
-
-
-wrong(
-    "trained_attention.backward",
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    (
-        "float64",
-        network(lambda x, h, dy, dh, dz, A, B: [g.astype(float) for g in as_if(x, h, dy, dz)]),
-        "single precision became double",
-    ),
-    
-    
-    
-    
-    
-    
-    
-    
-)  # fmt: skip
 
 # Make the layers real ----------------------------------------------------------------------------
 
@@ -304,11 +242,7 @@ wrong(
     
     
     ("float64", deep(finish=lambda y, g: (y.astype(float), g.astype(float)))),
-    (
-        "a float64 buffer",
-        deep(finish=lambda y, g: (y, np.array(g, dtype=float))),
-        "single precision became double",
-    ),
+    
     ("a float64 output", deep(finish=lambda y, g: (y.astype(float), g))),
     
     
@@ -408,57 +342,10 @@ def softmax_of(change):
     return answer
 
 
-OVERFLOW = "the exponentials overflow: the largest score was not subtracted"
-
-
-def softmax_without_shift(change):
-    """The same, where change(scores) goes into the exponential as it is."""
-
-    def answer(x, W_q, W_k, W_v, W_o, g):
-        q, k, v, root = x @ W_q, x @ W_k, x @ W_v, math.sqrt(W_k.shape[1])
-        a = np.exp(change(q @ k.T / root))
-        a = a / a.sum(1, keepdims=True)
-        up = g @ W_o.T
-        ds = a * (up @ v.T - (a * (up @ v.T)).sum(1, keepdims=True)) / root
-        dq, dk, dv = ds @ k, ds.T @ q, a.T @ up
-        dx = dq @ W_q.T + dk @ W_k.T + dv @ W_v.T
-        return dx, x.T @ dq, x.T @ dk, x.T @ dv, (a @ v).T @ g
-
-    return answer
-
-
-def layer_with_a_root_by_numpy(x, W_q, W_k, W_v, W_o, g):
-    q, k, v, root = x @ W_q, x @ W_k, x @ W_v, np.sqrt(W_k.shape[1])
-    s = q @ k.T / root
-    a = np.exp(s - s.max(1, keepdims=True))
-    a = a / a.sum(1, keepdims=True)
-    up = g @ W_o.T
-    ds = a * (up @ v.T - (a * (up @ v.T)).sum(1, keepdims=True)) / root
-    dq, dk, dv = ds @ k, ds.T @ q, a.T @ up
-    dx = dq @ W_q.T + dk @ W_k.T + dv @ W_v.T
-    return dx, x.T @ dq, x.T @ dk, x.T @ dv, (a @ v).T @ g
-
-
-def after(finish):
-    return lambda *arguments: finish(*layer(lambda r: {})(*arguments))
-
-
 wrong(
     "trained_attention.layer_backward",
     ("scores clipped at 50", softmax_of(lambda s: np.clip(s, -50, 50))),
     ("scores clipped at 700", softmax_of(lambda s: np.clip(s, -700, 700))),
-    (
-        "float64",
-        after(lambda *g: tuple(a.astype(float) for a in g)),
-        "single precision became double",
-    ),
-    ("the root by NumPy", layer_with_a_root_by_numpy, "single precision became double"),
-    (
-        "the mean subtracted",
-        softmax_without_shift(lambda s: s - s.mean(1, keepdims=True)),
-        OVERFLOW,
-    ),
-    ("nothing subtracted", softmax_without_shift(lambda s: s), OVERFLOW),
 )
 
 # The questions: what each wrong answer truly is --------------------------------------------------
@@ -483,7 +370,6 @@ right(
 table(
     "trained_attention.history",
     {
-        "the years are in the order of time, not of the letters": [sorted(HISTORY)],
         "the experiment came before the theory": [[1953, 1980, 1890, 1980, 1958, 1995]],
         "1964 is the filter that weakens, not the one that blocks": [
             [1964, 1980, 1890, 1995, 1953, 1964]
@@ -514,15 +400,11 @@ table(
             [RULES[i] for i in order] for order in itertools.permutations(range(3))
         ][1:],
         "Hebb does not know the target": [[[0.9, -0.8], [1.4, -0.8], [0.9, -0.8]]],
-        "the gradient step climbs": [np.array([[0.5, -1], [1.2, -0.9], [0.1, -1.2]])],
         "Hebb adds": [[[0.5, -1], [0.8, -1.1], [0.1, -1.0]]],
         "the learning rate is missing": [
             [[0.5, -1], [1.2, -0.9], [4.5, 1.0]],
             [[0.5, -1], [3.0, 0.0], [0.9, -0.8]],
         ],
-        "the ½ in the loss cancels the 2": [([0.5, -1], [1.2, -0.9], [1.3, -0.6])],
-        "the gradient step starts from the other w": [[[0.5, -1], [1.2, -0.9], [1.2, -0.9]]],
-        "these are the changes, not the new vectors": [[[0, 0], [0.2, 0.1], [0.4, 0.2]]],
     },
 )
 
@@ -531,23 +413,15 @@ right("trained_attention.count", COUNT, np.array(COUNT), tuple(map(float, COUNT)
 table(
     "trained_attention.count",
     {
-        "every layer has matrices of its own": [[4096, 4096, 102400, 47360, 94720]],
         "the output projection has been forgotten": [[9216, 9216, 102400, 37120, 74240]],
         "the parameters do not depend on the number of tokens": [
-            [12288, 24576, 102400, 47360, 94720],
             [12288, 49152, 102400, 47360, 94720],
         ],
         "a dense layer connects every number with every number": [
-            [12288, 12288, 10240, 47360, 94720],
             [12288, 12288, 320, 47360, 94720],
-        ],
-        "the two products between tokens are missing": [[12288, 12288, 102400, 40960, 81920]],
-        "a multiply-add is one multiplication with its addition": [
-            np.array([12288, 12288, 102400, 94720, 189440])
         ],
         "the way back takes two products for each one forwards": [
             [12288, 12288, 102400, 47360, 142080],
-            [12288, 12288, 102400, 47360, 47360],
         ],
     },
 )
@@ -586,7 +460,7 @@ table(
         "A is a 5 × 5 matrix: it knows five places and no more": [
             with_word(1, word) for word in ("yynn", "nyyn", "yyyn", "yyyy")
         ],
-        "a product with two matrices is linear": [with_word(1, "nyny")],
+        
         "a maximum passes all four tests without being attention": [
             with_word(2, word) for word in WORDS if word != "yyyy"
         ],
