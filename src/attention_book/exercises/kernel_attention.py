@@ -619,6 +619,7 @@ def _error_cases():
     keys, values = rng.standard_normal((7, 2)), rng.standard_normal((7, 3))
     lonely = np.array([[0.0], [0.3], [0.7], [1.1], [9.0]])
     two = np.array([[0.0], [1.0]]), np.array([[1.0], [3.0]])
+    twice = np.array([[0.0], [0.5], [0.5], [2.0]])
     return [
         Case("seven points", (keys, values, 0.8)),
         Case("a narrow kernel", (keys, values, 5.0)),
@@ -626,6 +627,7 @@ def _error_cases():
         Case("five points, one feature", (rng.random((5, 1)), rng.random((5, 1)), 4.0)),
         Case("far from each other", (100 * keys, values, 0.8)),
         Case("one point is lonely", (lonely, values[:5], 0.8)),
+        Case("two points with the same key", (twice, values[:4], 0.8)),
         Case("two points", (*two, 0.8), rtol=1e-14),
     ]
 
@@ -695,6 +697,12 @@ leave_one_out_error.mistake(
     "the mask is the wrong way round",
     "Each point asked only itself and was right. True means: may attend.",
     {"~np.eye": "np.eye"},
+)
+leave_one_out_error.mistake(
+    "points with the same key were left out, too",
+    "Another point may lie in the same place, and it has a value of its own. Leave out by number, "
+    "not by distance.",
+    {"~np.eye(len(keys), dtype=bool)": "((keys[:, None] - keys) ** 2).sum(axis=-1) > 0"},
 )
 leave_one_out_error.mistake(
     "the diagonal was removed after the division",

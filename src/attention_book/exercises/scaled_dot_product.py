@@ -157,6 +157,7 @@ def _multiplication_cases():
         Case("five queries, seven keys", (5, 7, 13, 11, 3)),
         Case("self-attention", (16, 16, 8, 8, 8)),
         Case("one new word, as in decoding", (1, 4096, 512, 64, 128)),
+        Case("more queries than keys", (9, 2, 5, 3, 4)),
     ]
 
 
