@@ -636,6 +636,11 @@ def _gradient_cases():
         Case("no scorer yet, w = 0", (x, 0 * w, rng.standard_normal(x[:, 0].shape))),
         case("one position", 25, S=1, atol=1e-13),
         case("a saturated softmax", 26, scale=3000.0, atol=1e-9),
+        Case(
+            "scores that are all low",
+            (x - 900 * w / (w @ w), w, rng.standard_normal(x[:, 0].shape)),
+            atol=1e-9,
+        ),
     ]
 
 

@@ -790,8 +790,10 @@ off_diagonal.mistake(
 def _backward_cases():
     rng = np.random.default_rng(14)
 
-    def case(name, seed, *, atol=0.0, **sizes):
+    def case(name, seed, *, atol=0.0, lower=0.0, **sizes):
         q, k, v = random_inputs(seed, **sizes)
+        if lower:  # the same number less in all scores
+            q[..., 0], k[..., 0] = 1, -lower * math.sqrt(q.shape[-1])
         grad = rng.standard_normal((*q.shape[:-1], v.shape[-1]))
         return Case(name, (q, k, v, grad), atol=atol)
 
@@ -802,6 +804,7 @@ def _backward_cases():
         case("a batch of heads", 23, lead=(2, 3)),
         case("one key", 18, S=1, atol=2e-15),
         case("a saturated softmax", 19, scale=3000.0, atol=1e-9),
+        case("scores that are all low", 21, lower=2000.0, atol=1e-11),
         case("three leading dimensions", 20, lead=(2, 1, 3), S=4),
     ]
 

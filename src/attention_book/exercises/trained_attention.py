@@ -788,12 +788,21 @@ def _unlike():
     return x, np.array([[450.0], [50.0]]), np.array([[0.3], [1.0]]), W_v, W_o, grad_output
 
 
+def _low():
+    """All scores about -1000: the first feature of each token is 1, and lowers them."""
+    x, W_q, W_k, *others = _layer_inputs(10)
+    x[:, 0], W_q[0, 0], W_k[:, 0] = 1.0, 2000.0, 0.0
+    W_k[0, 0] = -1.0
+    return x, W_q, W_k, *others
+
+
 def _layer_cases():
     return [
         Case("five tokens", _layer_inputs(1), atol=1e-12),
         Case("other sizes", _layer_inputs(2, n=3, d_model=2, d_k=5, d_v=7), atol=1e-12),
         Case("a saturated row", _saturated(), rtol=1e-8, atol=1e-10),
         Case("scores of ten thousand", _layer_inputs(4, scale=1e4), rtol=1e-8, atol=1e-7),
+        Case("scores that are all low", _low(), rtol=1e-8, atol=1e-9),
         Case("rows of very unlike scores", _unlike(), rtol=1e-8, atol=1e-9),
         Case("one token", _layer_inputs(5, n=1), atol=1e-14),
         Case("all sizes equal", _layer_inputs(6, n=4, d_model=4, d_k=4, d_v=4), atol=1e-12),
