@@ -15,10 +15,10 @@ def epsilon(
     return name, hint, *({total: f"({total} + {small})"} for small in EPSILONS)
 
 
-def no_shift(wrong, of="each row", *, underflow=False, hint=None):
+def no_shift(*wrong, of="each row", underflow=False, hint=None):
     """The exponential is taken of the scores as they come."""
     name = f"the exponentials overflow{' or underflow' * underflow}: {_NOT_SHIFTED}"
-    return name, hint or f"Subtract the largest score of {of} before the exponential.", wrong
+    return name, hint or f"Subtract the largest score of {of} before the exponential.", *wrong
 
 
 def double(wrong, hint):

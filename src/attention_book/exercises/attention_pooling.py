@@ -383,7 +383,9 @@ pool.mistake(
     {_WEIGHTS: "np.full_like(scores, 1 / x.shape[1])"},
 )
 pool.mistake(
-    *faults.no_shift({" - scores.max(axis=-1, keepdims=True)": ""}, "each sequence", underflow=True)
+    *faults.no_shift(
+        {" - scores.max(axis=-1, keepdims=True)": ""}, of="each sequence", underflow=True
+    )
 )
 pool.mistake(
     "one maximum was subtracted from the whole batch",
@@ -727,6 +729,7 @@ scorer_gradient.mistake(
 scorer_gradient.mistake(
     *faults.no_shift(
         {" - scores.max(axis=1, keepdims=True)": ""},
+        {"scores.max(": "scores.mean("},
         hint="The weights are needed here too. Subtract the largest score of each sequence before "
         "the exponential.",
     )

@@ -882,7 +882,8 @@ attention_backward.mistake(
 )
 attention_backward.mistake(
     *faults.no_shift(
-        {_SHIFT: "scores"},
+        {" - scores.max(axis=-1, keepdims=True)": ""},
+        {"scores.max(": "scores.mean("},
         hint="The weights are needed here too. Subtract the largest score of each row before the "
         "exponential.",
     )

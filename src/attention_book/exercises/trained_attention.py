@@ -932,7 +932,7 @@ layer_backward.mistake(
     {"max(axis=1": "max(axis=0", "/ weights.sum(axis=1": "/ weights.sum(axis=0"},
 )
 layer_backward.mistake(
-    *faults.no_shift({" - scores.max(axis=1, keepdims=True)": ""}),
+    *faults.no_shift({" - scores.max(axis=1, keepdims=True)": ""}, {"scores.max(": "scores.mean("}),
 )
 layer_backward.mistake(
     "one maximum was subtracted from all rows",
