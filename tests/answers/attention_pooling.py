@@ -127,49 +127,18 @@ right(
 # Wrong answers -----------------------------------------------------------------------------------
 
 
-def sm(s, axis=-1):
-    e = np.exp(s - s.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
-
-
-def ctx(a, x):
-    return np.einsum("bs,bsd->bd", a, x)
-
-
-def pooled(weights):
-    def answer(x, w, b):
-        a = weights(x, w, b)
-        return a, ctx(a, x)
-
-    return answer
-
-
-wrong(
-    "attention_pooling.pool",
-    ("float64", pooled(lambda x, w, b: sm((x @ w + b).astype(np.float64)))),
-)
-
-
-def added(f):
-    def answer(q, k, w, W_q, W_k):
-        return f((q @ W_q)[..., :, None, :], (k @ W_k)[..., None, :, :], w)
-
-    return answer
-
-
+wrong("attention_pooling.pool", ("float64", {"x @ w + b": "(x @ w + b).astype(float)"}))
 wrong(
     "attention_pooling.additive_scores",
     (
         "tanh by exponentials that overflow",
-        added(
-            lambda a, c, w: (
-                ((np.exp(a + c) - np.exp(-a - c)) / (np.exp(a + c) + np.exp(-a - c))) @ w
-            )
-        ),
+        {
+            "np.tanh(from_query + from_key)": "(e := np.exp(from_query + from_key))"
+            " / (e + 1 / e) - 1 / e / (e + 1 / e)"
+        },
     ),
-    ("float64", added(lambda a, c, w: (np.tanh(a + c) @ w).astype(np.float64))),
+    ("float64", {" @ w": " @ w.astype(float)"}),
 )
-
 
 # The questions: what each wrong answer truly is ------------------------------------------
 

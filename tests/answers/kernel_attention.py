@@ -134,47 +134,8 @@ RIGHT_ANSWERS = {
 }
 
 
-def average(scores=lambda x, gamma: -gamma * pairwise(x, x), after=lambda w, x: (w, w @ x)):
-    """The right average with its scores, or what follows the weights, exchanged."""
-
-    def answer(x, gamma, include_self):
-        s = np.array(scores(x, gamma))
-        if not include_self:
-            np.fill_diagonal(s, -np.inf)
-        peak = s.max(-1, keepdims=True)
-        e = np.exp(s - np.where(np.isneginf(peak), 0, peak))
-        total = e.sum(-1, keepdims=True)
-        return after((e / np.where(total == 0, 1, total)).astype(x.dtype), x)
-
-    return answer
-
-
-def augmented(query, key):
-    def answer(q, k, v, gamma):
-        return dot_product.attention(query(q, gamma), key(k, gamma), v)
-
-    return answer
-
-
 def root(x):
     return math.sqrt(x.shape[-1] + 1)
-
-
-def with_last(x, last):
-    return np.concatenate([x, np.broadcast_to(last, x[..., :1].shape)], -1)
-
-
-def length2(k):
-    return (k**2).sum(-1, keepdims=True)
-
-
-def shifted_too_early(x, gamma, include_self):
-    scores = -gamma * pairwise(x, x)
-    e = np.exp(scores - scores.max(-1, keepdims=True))
-    if not include_self:
-        np.fill_diagonal(e, 0)
-    w = (e / e.sum(-1, keepdims=True)).astype(x.dtype)
-    return w, w @ x
 
 
 FOUR_AND_A_ROW = "four letters and a row of two numbers are asked for"
@@ -262,39 +223,43 @@ WRONG_ANSWERS = {
         ),
         ("a number", 2017, FIVE),
     ],
-    "kernel_average": [
-        (
-            "double precision with the point itself only",
-            lambda x, gamma, include_self: (
-                [a.astype(float) for a in average_by_package(x, gamma, True)]
-                if include_self
-                else average_by_package(x, gamma, False)
-            ),
-        ),
-        (
-            "the maximum before the point is left out",
-            shifted_too_early,
-            "far points underflow to 0/0",
-        ),
-        (
-            "city blocks",
-            average(lambda x, g: -g * np.abs(x[:, None] - x).sum(-1)),
-            "the distance is not squared",
-        ),
-    ],
-    "with_dot_products": [
-        (
-            "lengths of the query",
-            augmented(
-                lambda q, g: with_last(2 * g * q, -g * length2(q)) * root(q),
-                lambda k, g: with_last(k, 1.0),
-            ),
-            "the length of the keys is missing",
-        ),
-    ],
 }
 
 for name, answers in RIGHT_ANSWERS.items():
     right(f"kernel_attention.{name}", *answers)
 for name, answers in WRONG_ANSWERS.items():
     wrong(f"kernel_attention.{name}", *answers)
+
+wrong(
+    "kernel_attention.kernel_average",
+    (
+        "double precision with the point itself only",
+        {"astype(x.dtype)": "astype(float if include_self else x.dtype)"},
+    ),
+    (
+        "the maximum before the point is left out",
+        {
+            "    if not include_self": "    scores = scores - scores.max(axis=-1, keepdims=True)\n"
+            "    if not include_self",
+            "np.where(np.isneginf(peak), 0, peak)": "0",
+            "np.where(total == 0, 1, total)": "total",
+        },
+        "far points underflow to 0/0",
+    ),
+    (
+        "city blocks",
+        {"((x[:, None] - x) ** 2)": "abs(x[:, None] - x)"},
+        "the distance is not squared",
+    ),
+)
+wrong(
+    "kernel_attention.with_dot_products",
+    (
+        "lengths of the query",
+        {
+            "-gamma)": "-gamma) * (q**2).sum(axis=-1, keepdims=True)",
+            "(k**2).sum(axis=-1, keepdims=True)": "np.ones_like(k[..., :1])",
+        },
+        "the length of the keys is missing",
+    ),
+)

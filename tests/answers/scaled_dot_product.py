@@ -108,21 +108,6 @@ right(
 )
 
 
-wrong(
-    "scaled_dot_product.spread",
-    ("rounded", lambda d, a, b: round(math.sqrt(d) * a * b, 6)),
-    ("the whole root", lambda d, a, b: math.isqrt(d) * a * b),
-    ("single precision", lambda d, a, b: np.float32(math.sqrt(d) * a * b)),
-    ("only sigma_q", lambda d, a, b: math.sqrt(d) * a),
-    ("only sigma_k", lambda d, a, b: math.sqrt(d) * b),
-    ("sigma_q twice", lambda d, a, b: math.sqrt(d) * a * a),
-    ("sigmas averaged", lambda d, a, b: math.sqrt(d) * (a + b) / 2),
-    ("sigmas squared", lambda d, a, b: math.sqrt(d) * a**2 * b**2),
-    ("only sigma_k squared", lambda d, a, b: math.sqrt(d) * a * b**2),
-    ("1/√d", lambda d, a, b: 1 / math.sqrt(d), "that is the factor that undoes the spread"),
-)
-
-
 # scaled_dot_product.silent_failure ---------------------------------------------------------------
 
 right(
@@ -248,67 +233,6 @@ def attention_divided_at_the_end(q, k, v):
     return both[..., :-1] / both[..., -1:]
 
 
-def wrong_for_heads(q, k, v):
-    return attention(q[:1], k[:1], v[:1]).repeat(len(q), 0) if q.ndim == 4 else attention(q, k, v)
-
-
-def causal_if_square(q, k, v):
-    scores = scores_of(q, k)
-    if q.shape[-2] == k.shape[-2]:
-        scores = np.where(np.tri(q.shape[-2], dtype=bool), scores, -np.inf)
-    return softmax(scores) @ v
-
-
-def by_transpose_of_three(q, k, v):
-    keys = k.transpose(0, 2, 1) if k.ndim == 3 else k.T
-    return softmax(q @ keys / math.sqrt(q.shape[-1])) @ v
-
-
-def numpy_root(q, k):
-    return q @ t(k) / np.sqrt(q.shape[-1])
-
-
-def shift_of(peak):
-    return lambda scores: unshifted(scores - peak(scores))
-
-
-NO_SCALE = "the scale is missing"
-NO_SHIFT = "the exponentials overflow or underflow: the largest score was not subtracted"
-
-wrong(
-    "scaled_dot_product.attention",
-    # the scale
-    # the scores
-    # the weights
-    ("causal when L = S", causal_if_square),
-    # the shift
-    (
-        "less the maximum over the first axis",
-        attend(weights=shift_of(lambda s: s.max(0))),
-        "the maximum was taken over the queries",
-    ),
-    # the output
-    # precision
-    # other dimensions
-    ("wrong for a batch of heads", wrong_for_heads),
-    ("transpose(0, 2, 1)", by_transpose_of_three),
-    # arguments
-    # two mistakes at once
-    (
-        "no scale, and no shift",
-        attend(scores=lambda q, k: q @ t(k), weights=unshifted),
-        NO_SCALE,
-    ),
-    ("no scale, and axis=1", attend(lambda q, k: q @ t(k), lambda s: softmax(s, axis=1)), NO_SCALE),
-    ("the root is float64, and no shift", attend(numpy_root, unshifted), NO_SHIFT),
-    (
-        "divided by d_k, and one maximum",
-        attend(lambda q, k: q @ t(k) / q.shape[-1], shift_of(lambda s: s.max())),
-        "the scores are divided by d_k",
-    ),
-)
-
-
 # scaled_dot_product.masked_attention -------------------------------------------------------------
 
 
@@ -387,46 +311,6 @@ def masked_attention_with_a_floor_under_the_sum(q, k, v, mask):
     peak = scores.max(axis=-1, keepdims=True)
     weights = np.exp(scores - np.where(np.isneginf(peak), 0, peak))
     return weights / np.maximum(weights.sum(axis=-1, keepdims=True), 1e-9) @ v  # the sum is >= 1
-
-
-def one_peak(scores):
-    exponentials = np.exp(scores - scores.max())
-    total = exponentials.sum(axis=-1, keepdims=True)
-    return exponentials / np.where(total == 0, 1, total)
-
-
-def hides_whole_sequences(q, k, v, mask):
-    """Zeros by the row of the mask: in a batch that is a sequence, not a query."""
-    scores = np.where(mask, scores_of(q, k), -np.inf)
-    output = softmax(scores) @ v
-    for i in range(len(mask)):
-        if not mask[i].any():
-            output[i] = 0
-    return output
-
-
-TURNED = "the mask is read the wrong way round"
-
-wrong(
-    "scaled_dot_product.masked_attention",
-    ("zeros for a sequence instead of a query", hides_whole_sequences),
-    # the fill
-    ("below the smallest score by 30", masked(lambda s: s.min() - 30)),
-    ("below the row's smallest by 50", masked(lambda s: s.min(-1, keepdims=True) - 50)),
-    ("mask * -1e9", lambda q, k, v, mask: softmax(scores_of(q, k) + mask * -1e9) @ v, TURNED),
-    # the denominator
-    # the shift
-    ("one maximum for all", masked(weights=one_peak)),
-    (
-        "no shift, and NaN replaced",
-        masked(weights=lambda s: np.nan_to_num(unshifted(s)), empty=False),
-    ),
-    # the mask
-    ("turned, and NaN", lambda q, k, v, mask: masked(empty=False)(q, k, v, ~mask), TURNED),
-    ("turned, and -1e9", lambda q, k, v, mask: masked(-1e9, empty=False)(q, k, v, ~mask), TURNED),
-    # the empty row
-    # the rest
-)
 
 
 # scaled_dot_product.off_diagonal -----------------------------------------------------------------
@@ -575,27 +459,6 @@ def backward_query_by_query(q, k, v, grad_output):
     return grad_q, grad_k, grad_v
 
 
-def backward_for_three_dimensions(q, k, v, grad_output):
-    def flip(x):
-        return x.transpose(0, 2, 1) if x.ndim == 3 else x.T
-
-    p = softmax(q @ flip(k) / math.sqrt(q.shape[-1]))
-    grad_scores = jacobian(p, grad_output @ flip(v)) / math.sqrt(q.shape[-1])
-    return grad_scores @ k, flip(grad_scores) @ q, flip(p) @ grad_output
-
-
-wrong(
-    "scaled_dot_product.attention_backward",
-    # through the softmax
-    # the forward pass
-    # the scale
-    # which is which
-    # what is returned
-    # the loss and the batch
-    ("transpose(0, 2, 1)", backward_for_three_dimensions),
-)
-
-
 # scaled_dot_product.multiplications --------------------------------------------------------------
 
 
@@ -620,18 +483,94 @@ right(
     lambda L, S, d_model, d_k, d_v: np.array(layer(L, S, d_model, d_k, d_v)),
 )
 
+# Wrong programs ----------------------------------------------------------------------------------
+
+wrong(
+    "scaled_dot_product.spread",
+    ("the whole root", {"math.sqrt": "math.isqrt"}),
+    ("single precision", {"math.sqrt(d)": "float(np.float32(math.sqrt(d)))"}),
+    ("only sigma_q", {" * sigma_k": ""}),
+    ("only sigma_k", {"sigma_q * ": ""}),
+    ("sigma_q twice", {"* sigma_k": "* sigma_q"}),
+    ("sigmas averaged", {"sigma_q * sigma_k": "(sigma_q + sigma_k) / 2"}),
+    ("sigmas squared", {"sigma_q * sigma_k": "(sigma_q * sigma_k) ** 2"}),
+    (
+        "1/√d",
+        {"math.sqrt(d) * sigma_q * sigma_k": "1 / math.sqrt(d)"},
+        "that is the factor that undoes the spread",
+    ),
+)
 wrong(
     "scaled_dot_product.multiplications",
+    ("queries from the S tokens", {"L * d_model": "S * d_model"}),
+    ("keys from the L tokens", {"+ S * d_model * (d_k + d_v)": "+ d_model * (L * d_k + S * d_v)"}),
+    ("d_v for d_k", {"d_k": "d_v", "S, d_model, d_v, d_v)": "S, d_model, _, d_v)"}),
+    ("square projections", {"d_model * d_k": "d_model**2", "* (d_k + d_v)\n": "* 2 * d_model\n"}),
+    ("S²", {"L * S": "S * S"}),
+    ("L and S exchanged", {"L * d_model": "S * d_model", "+ S * d_model": "+ L * d_model"}),
+    ("no more queries than keys", {"+ S * d_model": "+ max(L, S) * d_model"}),
+    ("a thousandth too many", {"return ": "return 1e-3 + "}),
+)
+
+NO_SHIFT = {"scores - scores.max(axis=-1, keepdims=True)": "scores"}
+NO_SCALE = {" / math.sqrt(q.shape[-1])": ""}
+FOR_THREE_AXES = {
+    "np.swapaxes(k, -1, -2)": "(k.transpose(0, 2, 1) if k.ndim == 3 else k.T)",
+}
+wrong(
+    "scaled_dot_product.attention",
     (
-        "queries from the S tokens",
-        lambda L, S, m, k, v: S * m * (2 * k + v) + L * S * (k + v),
+        "causal when L = S",
+        {
+            "np.exp(scores)": "np.exp(scores)"
+            " * (np.tri(len(q[0])) if scores.shape[-2] == scores.shape[-1] else 1)"
+        },
     ),
-    ("keys from the L tokens", lambda L, S, m, k, v: L * m * (2 * k + v) + L * S * (k + v)),
-    ("d_v for d_k", lambda L, S, m, k, v: layer(L, S, m, v, v)),
-    ("d_k for d_v", lambda L, S, m, k, v: layer(L, S, m, k, k)),
-    ("d_model for all", lambda L, S, m, k, v: layer(L, S, m, m, m)),
-    ("square projections", lambda L, S, m, k, v: (L + 2 * S) * m * m + L * S * (k + v)),
-    ("S²", lambda L, S, *d: layer(S, S, *d)),
-    ("L and S exchanged", lambda L, S, *d: layer(S, L, *d)),
-    ("a thousandth too many", lambda *sizes: layer(*sizes) + 1e-3),
+    (
+        "less the maximum over the first axis",
+        {"max(axis=-1, keepdims=True)": "max(axis=0)"},
+        "the maximum was taken over the queries",
+    ),
+    ("wrong for a batch of heads", {"weights @ v": "weights @ v * (1 + (q.ndim == 4))"}),
+    ("transpose(0, 2, 1)", FOR_THREE_AXES),
+    ("no scale, and no shift", NO_SCALE | NO_SHIFT, "the scale is missing"),
+    ("no scale, and axis=1", NO_SCALE | {"axis=-1": "axis=1"}, "the scale is missing"),
+    (
+        "the root is float64, and no shift",
+        {"math.sqrt": "np.sqrt"} | NO_SHIFT,
+        "the exponentials overflow or underflow: the largest score was not subtracted",
+    ),
+    (
+        "divided by d_k, and one maximum",
+        {"math.sqrt(q.shape[-1])": "q.shape[-1]", "max(axis=-1, keepdims=True)": "max()"},
+        "the scores are divided by d_k",
+    ),
+)
+wrong("scaled_dot_product.attention_backward", ("transpose(0, 2, 1)", FOR_THREE_AXES))
+
+PEAK, TOTAL = "np.where(np.isneginf(peak), 0, peak)", "np.where(total == 0, 1, total)"
+RETURNED = f"return weights / {TOTAL} @ v"
+EMPTY_ROWS = {RETURNED: "return np.where(mask.any(axis=-1)[..., None], weights / total @ v, 0)"}
+BY_SEQUENCE = """output = weights / total @ v
+    for i in range(len(mask)):
+        if not mask[i].any():
+            output[i] = 0
+    return output"""
+TURNED = "the mask is read the wrong way round"
+wrong(
+    "scaled_dot_product.masked_attention",
+    ("zeros for a sequence instead of a query", {PEAK: "peak", RETURNED: BY_SEQUENCE}),
+    ("below the smallest score by 30", {"-np.inf": "scores.min() - 30"} | EMPTY_ROWS),
+    (
+        "below the row's smallest by 50",
+        {"-np.inf": "scores.min(axis=-1, keepdims=True) - 50"} | EMPTY_ROWS,
+    ),
+    ("mask * -1e9", {"np.where(mask, scores, -np.inf)": "scores + mask * -1e9"}, TURNED),
+    ("one maximum for all", {"max(axis=-1, keepdims=True)": "max()"}),
+    (
+        "no shift, and NaN replaced",
+        {f" - {PEAK}": "", RETURNED: "return np.nan_to_num(weights / total) @ v"},
+    ),
+    ("turned, and NaN", {"(mask,": "(~mask,", PEAK: "peak", TOTAL: "total"}, TURNED),
+    ("turned, and -1e9", {"(mask,": "(~mask,", "-np.inf": "-1e9"}, TURNED),
 )

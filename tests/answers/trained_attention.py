@@ -81,42 +81,6 @@ right(
 )
 
 
-def each(estimate):
-    """A gradient from an estimate of one entry: estimate(f, x as float, index)."""
-
-    def answer(f, x):
-        gradient = np.zeros(x.shape)
-        for index in np.ndindex(x.shape):
-            gradient[index] = estimate(f, x.astype(float), index)
-        return gradient
-
-    return answer
-
-
-def shifted(x, index, by):
-    moved = x.copy()
-    moved[index] += by
-    return moved
-
-
-def central(h, over=2.0):
-    return each(lambda f, x, i: (f(shifted(x, i, h)) - f(shifted(x, i, -h))) / (over * h))
-
-
-def forward(h):
-    return each(lambda f, x, i: (f(shifted(x, i, h)) - f(x)) / h)
-
-
-wrong(
-    "trained_attention.numerical_gradient",
-    (
-        "in the memory order of x",
-        lambda f, x: central(1e-5)(f, x).ravel().reshape(x.shape, order="AF"[x.flags.f_contiguous]),
-    ),
-    ("in the type of x", lambda f, x: central(1e-5)(f, x).astype((x * 1.0).dtype)),
-    ("keeps whole numbers", lambda f, x: central(1e-5)(f, x).astype(x.dtype)),
-)
-
 # Erratum -----------------------------------------------------------------------------------------
 
 
@@ -202,56 +166,6 @@ def deep_with_what_was_kept(x, layers, grad_output):
     return x, result
 
 
-def deep(step=None, *, forward=None, finish=lambda output, gradient: (output, gradient)):
-    """A deep network with step(x, W, grad) → gradient of W, of x, and forward(x, W)."""
-
-    def right_step(x, W, grad):
-        back = grad * (1 - np.tanh(x @ W) ** 2)
-        return x.T @ back, grad + back @ W.T
-
-    step, forward = step or right_step, forward or (lambda x, W: x + np.tanh(x @ W))
-
-    def answer(x, layers, grad_output):
-        inputs = [x]
-        for W in layers:
-            inputs.append(forward(inputs[-1], W))
-        gradient, grad = np.zeros_like(layers), grad_output
-        for i in range(len(layers) - 1, -1, -1):
-            gradient[i], grad = step(inputs[i], layers[i], grad)
-        return finish(inputs[-1], gradient)
-
-    return answer
-
-
-wrong(
-    "trained_attention.deep",
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    ("float64", deep(finish=lambda y, g: (y.astype(float), g.astype(float)))),
-    
-    ("a float64 output", deep(finish=lambda y, g: (y.astype(float), g))),
-    
-    
-    
-    
-    
-    
-)  # fmt: skip
-
 # Every derivative of an attention layer ----------------------------------------------------------
 
 
@@ -326,26 +240,29 @@ def scores(change):
     return layer(lambda r: {"dq": (ds := change(r) / r["root"]) @ r["k"], "dk": ds.T @ r["q"]})
 
 
-def softmax_of(change):
-    """The same, where change(scores) goes into the softmax."""
-
-    def answer(x, W_q, W_k, W_v, W_o, g):
-        s = change((x @ W_q) @ (x @ W_k).T / math.sqrt(W_k.shape[1]))
-        a = np.exp(s - s.max(1, keepdims=True))
-        a = a / a.sum(1, keepdims=True)
-        up, v = g @ W_o.T, x @ W_v
-        ds = a * (up @ v.T - (a * (up @ v.T)).sum(1, keepdims=True)) / math.sqrt(W_k.shape[1])
-        dq, dk, dv = ds @ (x @ W_k), ds.T @ (x @ W_q), a.T @ up
-        dx = dq @ W_q.T + dk @ W_k.T + dv @ W_v.T
-        return dx, x.T @ dq, x.T @ dk, x.T @ dv, (a @ v).T @ g
-
-    return answer
-
+# Wrong programs ----------------------------------------------------------------------------------
 
 wrong(
+    "trained_attention.numerical_gradient",
+    (
+        "in the memory order of x",
+        {
+            "return gradient": "return gradient.ravel()"
+            '.reshape(x.shape, order="CF"[x.flags.f_contiguous])'
+        },
+    ),
+    ("in the type of x", {"return gradient": "return gradient.astype((x * 1.0).dtype)"}),
+    ("keeps whole numbers", {"return gradient": "return gradient.astype(x.dtype)"}),
+)
+wrong(
+    "trained_attention.deep",
+    ("float64", {"[-1], gradient": "[-1].astype(float), gradient.astype(float)"}),
+    ("a float64 output", {"return inputs[-1]": "return inputs[-1].astype(float)"}),
+)
+wrong(
     "trained_attention.layer_backward",
-    ("scores clipped at 50", softmax_of(lambda s: np.clip(s, -50, 50))),
-    ("scores clipped at 700", softmax_of(lambda s: np.clip(s, -700, 700))),
+    ("scores clipped at 50", {"np.exp(scores": "np.exp((scores := np.clip(scores, -50, 50))"}),
+    ("scores clipped at 700", {"np.exp(scores": "np.exp((scores := np.clip(scores, -700, 700))"}),
 )
 
 # The questions: what each wrong answer truly is --------------------------------------------------

@@ -258,68 +258,8 @@ right("visual_attention.looked_at", [10000, 128, 753], np.array([1e4, 128.0, 753
 # Wrong answers -----------------------------------------------------------------------------------
 
 
-def ceil(a, b):
-    return -(-a // b)
-
-
-def joined(patches, size, height, width, *, order="ricj", cells="rcij"):
-    rows, columns = ceil(height, size), ceil(width, size)
-    of = {"r": rows, "c": columns, "i": size, "j": size}
-    lead = patches.shape[:-2]
-    x = patches.reshape(*lead, *(of[letter] for letter in cells))
-    x = np.einsum(f"...{cells}->...{order}", x)
-    a, b, c, d = (of[letter] for letter in order)
-    return x.reshape(*lead, a * b, c * d)
-
-
 def cut(x, height, width):
     return x[..., :height, :width]
-
-
-def unpatch(f):
-    return lambda patches, size, height, width: f(patches, size, height, width)
-
-
-wrong(
-    "visual_attention.unpatchify",
-    
-    
-    
-    
-    
-    
-    
-    
-    ("whole numbers as floats", unpatch(lambda p, s, h, w: unpatchify_by_blocks(p * 1.0, s, h, w))),
-    
-    
-    
-    
-    
-    
-    ("Fortran order", unpatch(
-        lambda p, s, h, w: cut(
-            p.reshape(*p.shape[:-2], ceil(h, s) * s, ceil(w, s) * s, order="F"), h, w
-        )
-    ), "a reshape does not move pixels"),
-    ("a reshape and a crop", unpatch(
-        lambda p, s, h, w: p.reshape(*p.shape[:-2], -1)[..., : h * w].reshape(*p.shape[:-2], h, w)
-    ), "a reshape does not move pixels"),
-    
-    
-    ("square patches of a square grid", unpatch(
-        lambda p, s, h, w: p.reshape(*p.shape[:-2], math.isqrt(p.shape[-2]), -1, s, s)
-        .swapaxes(-3, -2)
-        .reshape(*p.shape[:-2], math.isqrt(p.shape[-2]) * s, -1)[..., :h, :w]
-    )),
-    
-    
-    ("not crossed", unpatch(lambda p, s, h, w: cut(joined(p, s, h, w, order="rcij"), h, w)),
-     "a reshape does not move pixels"),
-    
-    
-    
-)  # fmt: skip
 
 
 def blocks(image, size):
@@ -334,263 +274,89 @@ def pooled(f):
     )
 
 
-def over(f):
-    return lambda image, size, score: f(image, size, score)
-
-
-def pooled_in_its_type(image, size, score):
-    found = into_a_buffer_like_the_image(image * 1.0, size, score)
-    return found.round().astype(image.dtype) if image.dtype == int else found
-
-
-def into_a_buffer_like_the_image(image, size, score):
-    found = np.empty(ceil(len(image), size) * ceil(image.shape[1], size), image.dtype)
-    for n, block in enumerate(blocks(image, size)):
-        found[n] = (sm(score(block).ravel()) * block.ravel()).sum()
-    return found
-
-
-wrong(
-    "visual_attention.pool_patches",
-    
-    ("shifted by at least 0", pooled(
-        lambda x, s: (e := np.exp(s - max(s.max(), 0))) @ x / e.sum()
-    )),
-    
-    ("in the type of the image", pooled_in_its_type),
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    ("the nine numbers by heart", over(lambda image, size, score: np.array([3, 4.5, 7.5, 9.0])),
-     "the weights are all equal"),
-    ("one maximum for all blocks", over(lambda image, size, score: np.array(
-        [(np.exp(score(b) - score(image).max()) * b).sum()
-         / np.exp(score(b) - score(image).max()).sum() for b in blocks(image, size)]
-    ))),
-    ("padded with the edge", over(lambda image, size, score: pool_patches_in_torch(
-        np.pad(image, [(0, -n % size) for n in image.shape], mode="edge"), size, score
-    ))),
-    
-    
-)  # fmt: skip
-
-
-def mapped(f):
-    """f(image, scores) gives the weights; the rest is right."""
-
-    def answer(image, scores):
-        weights = f(image, scores)
-        output = weights @ image.ravel()
-        return output[0], weights, output.reshape(image.shape)
-
-    return answer
-
-
-def but(number=None, weights=None, output=None):
-    """Right but for one of the three."""
-
-    def answer(image, scores):
-        a = sm(scores)
-        o = a @ image.ravel()
-        parts = [o[0], a, o.reshape(image.shape)]
-        for n, f in enumerate((number, weights, output)):
-            if f is not None:
-                parts[n] = f(*parts, image, scores)
-        return tuple(parts)
-
-    return answer
-
-
-wrong(
-    "visual_attention.attend_image",
-    
-    ("output rounded", but(output=lambda n, a, o, x, s: o.round() if x.dtype == int else o)),
-    ("number rounded", but(number=lambda n, a, o, x, s: int(n) if x.dtype == int else n)),
-    
-    
-    
-    
-    ("clipped", mapped(lambda x, s: sm(np.clip(s, -50, 50)))),
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    ("double", but(output=lambda n, a, o, x, s: o.astype(np.float64))),
-    
-    
-)  # fmt: skip
-
-
-def pointed(hit, cell=None, reduce=lambda hits: hits.mean()):
-    """hit(centre, corner, side) of the cell that was chosen."""
-
-    def answer(heat, corner, side, first, stride):
-        top = heat.reshape(len(heat), -1).argmax(1) if cell is None else cell(heat)
-        centre = first + stride * np.stack(np.divmod(top, heat.shape[2]), 1)
-        return reduce(hit(centre, corner, side))
-
-    return answer
-
-
-def within(centre, corner, side):
-    return ((centre >= corner) & (centre <= corner + side - 1)).all(1)
-
-
-def last_of_ties(heat):
-    flat = heat.reshape(len(heat), -1)
-    return flat.shape[1] - 1 - flat[:, ::-1].argmax(1)
-
-
-def edited(**changes):
-    """The right answer with some of its arguments changed."""
-
-    def answer(heat, corner, side, first, stride):
-        given = {"heat": heat, "corner": corner, "side": side, "first": first, "stride": stride}
-        for name, change in changes.items():
-            given[name] = change(given[name])
-        return pointing_with_unravel(**given)
-
-    return answer
-
-
-def from_best_of_zero(heat, corner, side, first, stride):
-    hits = 0
-    for hot, (top, left) in zip(heat, corner, strict=True):
-        best, y, x = 0, 0, 0
-        for (r, c), value in np.ndenumerate(hot):
-            if value > best:
-                best, y, x = value, r, c
-        y, x = first + stride * y, first + stride * x
-        hits += top <= y <= top + side - 1 and left <= x <= left + side - 1
-    return hits / len(heat)
-
-
-wrong(
-    "visual_attention.pointing_game",
-    
-    ("from best = 0", from_best_of_zero),
-    
-    
-    
-    
-    ("last of ties", pointed(within, cell=last_of_ties)),
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    ("map transposed", edited(heat=lambda heat: heat.swapaxes(1, 2)),
-     "row and column of the cell are swapped"),
-    
-    
-    
-    
-    
-    
-    
-    
-)  # fmt: skip
-
-
 def noisy(noise):
     return lambda scores, uniforms: (scores + noise(uniforms)).argmax(1)
 
 
-def gumbel(u):
-    return -np.log(-np.log(u))
-
-
+RESHAPED = "a reshape does not move pixels"
+IMAGES = "squares.swapaxes(-3, -2).reshape(*lead, rows * size, columns * size)"
+wrong(
+    "visual_attention.unpatchify",
+    ("whole numbers as floats", {"return images": "return 1.0 * images"}),
+    (
+        "Fortran order",
+        {IMAGES: 'patches.reshape(*lead, rows * size, columns * size, order="F")'},
+        RESHAPED,
+    ),
+    (
+        "a reshape and a crop",
+        {
+            "images[..., :height, :width]": "patches.reshape(*lead, -1)[..., : height * width]"
+            ".reshape(*lead, height, width)"
+        },
+        RESHAPED,
+    ),
+    (
+        "square patches of a square grid",
+        {
+            "rows, columns = math.ceil(height / size), math.ceil(width / size)": "rows = "
+            "math.isqrt(patches.shape[-2]); columns = patches.shape[-2] // rows"
+        },
+    ),
+    ("not crossed", {IMAGES: "squares.reshape(*lead, rows * columns, size * size)"}, RESHAPED),
+)
+wrong(
+    "visual_attention.pool_patches",
+    ("shifted by at least 0", {"scores.max()": "max(scores.max(), 0)"}),
+    (
+        "rounded where the pixels are whole numbers",
+        {"np.array(pooled)": "(np.round if image.dtype == int else np.array)(pooled)"},
+    ),
+    (
+        "the nine numbers by heart",
+        {"np.array(pooled)": "np.array([3, 4.5, 7.5, 9.0])"},
+        "the weights are all equal",
+    ),
+    ("one maximum for all blocks", {"scores.max()": "score(image).max()"}),
+    (
+        "padded with the edge",
+        {
+            "pooled = []": "pooled = []\n"
+            '    image = np.pad(image, [(0, -n % size) for n in image.shape], mode="edge")'
+        },
+    ),
+)
+wrong(
+    "visual_attention.attend_image",
+    (
+        "output rounded",
+        {"(image.shape)": "(image.shape).round(9 * (image.dtype != int))"},
+    ),
+    ("number rounded", {"return output[0]": "return output[0].round(9 * (image.dtype != int))"}),
+    ("clipped", {"np.exp(scores": "np.exp((scores := np.clip(scores, -50, 50))"}),
+    ("double", {"(image.shape)": "(image.shape).astype(float)"}),
+)
+wrong(
+    "visual_attention.pointing_game",
+    ("from best = 0", {"heat.reshape": "np.maximum(heat, 0).reshape"}),
+    (
+        "last of ties",
+        {"argmax(axis=1)": "shape[1] - 1 - heat.reshape(len(heat), -1)[:, ::-1].argmax(axis=1)"},
+    ),
+    (
+        "map transposed",
+        {"cell = ": "heat = heat.swapaxes(1, 2); cell = "},
+        "row and column of the cell are swapped",
+    ),
+)
 wrong(
     "visual_attention.gumbel_max",
-    ("log of the weights with an epsilon", lambda scores, uniforms: (
-        np.log(sm(scores) + 1e-12) + gumbel(uniforms)
-    ).argmax(1)),
-    ("scores cut 20 below", lambda scores, uniforms: (
-        np.clip(scores - scores.max(1, keepdims=True), -20, 0) + gumbel(uniforms)
-    ).argmax(1)),
-    ("dice in single precision", noisy(lambda u: gumbel(u.astype(np.float32)))),
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    ("noise clipped", noisy(lambda u: gumbel(np.clip(u, 1e-3, 1 - 1e-3)))),
-    ("noise with an epsilon", noisy(lambda u: -np.log(-np.log(u + 1e-6) + 1e-6))),
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-    
-)  # fmt: skip
-
+    ("log of the weights with an epsilon", {"scores +": "np.log(softmax(scores) + 1e-12) +"}),
+    ("scores cut 20 below", {"scores +": "np.maximum(scores, scores.max(1)[:, None] - 20) +"}),
+    ("dice in single precision", {"(uniforms)": "(uniforms.astype(np.float32))"}),
+    ("noise clipped", {"(uniforms)": "(np.clip(uniforms, 1e-3, 1 - 1e-3))"}),
+    ("noise with an epsilon", {"(uniforms))": "(uniforms + 1e-6) + 1e-6)"}),
+)
 
 # The questions: what each wrong answer truly is ------------------------------------------
 

@@ -169,10 +169,10 @@ class FunctionExercise(Exercise):
         A program is a function, or the solution with some of its parts exchanged:
         ``{"math.sqrt(q.shape[-1])": "q.shape[-1]"}``. A part that is not there is an error.
         """
-        programs = tuple(self._exchanged(w) if isinstance(w, dict) else w for w in wrong)
+        programs = tuple(self.exchanged(w) if isinstance(w, dict) else w for w in wrong)
         self.mistakes.append(Mistake(name, hint, programs))
 
-    def _exchanged(self, parts):
+    def exchanged(self, parts):
         source = self.source
         for part, other in parts.items():
             if part not in source:
