@@ -89,7 +89,8 @@ class Exercise:
             raise ValueError(f"difficulty is {difficulty!r}; it needs one of {', '.join(_LEVELS)}")
         self.solve = solve
         self.name = solve.__name__
-        self.id = ".".join([*solve.__module__.split(".")[1:][-1:], self.name])
+        chapter = solve.__module__.split(".")[1:][-1:]  # none in a notebook, __main__
+        self.id = ".".join([*chapter, self.name])
         self.title, self.difficulty, self.minutes = title, difficulty, minutes
         self.task = inspect.cleandoc(solve.__doc__)
         self.hints = tuple(hints)
@@ -173,6 +174,7 @@ class FunctionExercise(Exercise):
         self.mistakes.append(Mistake(name, hint, programs))
 
     def exchanged(self, parts):
+        """Return the solution with some of its parts exchanged, as a program."""
         source = self.source
         for part, other in parts.items():
             if part not in source:
@@ -187,7 +189,6 @@ class FunctionExercise(Exercise):
                 made.append(names[self.name])
             return made[0](*args, **kwargs)
 
-        program.parts = parts
         return program
 
     def _outcomes_of(self, program):
