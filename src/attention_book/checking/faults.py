@@ -3,7 +3,8 @@
 Each function returns what ``exercise.mistake`` takes: ``exercise.mistake(*double(wrong, hint=…))``.
 """
 
-EPSILONS = [f"1e-{digits}" for digits in range(4, 14)]
+# the sizes that people take, the last is that of float32
+EPSILONS = [*(float(f"1e-{digits}") for digits in range(2, 14)), 2.0**-23]
 _NOT_SHIFTED = "the largest score was not subtracted"
 
 

@@ -754,7 +754,7 @@ leave_one_out_error.mistake(
 leave_one_out_error.mistake(
     "an epsilon in the denominator makes every weight a little too small",
     "The diagonal is out before the softmax, and somebody is always left: the sum needs none.",
-    *(wrong for epsilon in faults.EPSILONS for wrong in _with_epsilon(float(epsilon))),
+    *(wrong for epsilon in faults.EPSILONS for wrong in _with_epsilon(epsilon)),
 )
 
 
