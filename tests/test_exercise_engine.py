@@ -776,6 +776,23 @@ def test_the_readers_line_is_shown_through_a_library(answer, line):
     assert "vectorize_call" not in shown
 
 
+def test_a_library_of_the_readers_own_installation_is_no_line_of_the_reader(tmp_path, monkeypatch):
+    folder = tmp_path / "lib" / "site-packages"
+    folder.mkdir(parents=True)
+    (folder / "a_library_for_a_test.py").write_text(
+        "def call(f, x):\n    return f(x)  # not yours\n"
+    )
+    monkeypatch.syspath_prepend(folder)
+    library = importlib.import_module("a_library_for_a_test")
+
+    def answer(x, y):
+        return library.call(lambda z: z.no_such_thing, x)  # the reader's own
+
+    shown = blend.check(answer).code
+    assert "the reader's own" in shown
+    assert "not yours" not in shown
+
+
 def test_an_error_in_a_library_that_was_called_directly_is_shown_there():
     shown = blend.check(np.concatenate).code
     assert shown.splitlines()[-1].startswith(("TypeError: ", "AxisError: ", "ValueError: "))
@@ -944,6 +961,25 @@ def test_one_coincidence_is_not_a_mistake():
     assert verdict.headline == "blend: not right yet"
 
 
+def test_of_two_mistakes_that_explain_as_much_none_is_named():
+    @function_exercise(
+        title="Triple",
+        difficulty="easy",
+        minutes=1,
+        cases=lambda: [Case(str(n), (n * np.ones(2),)) for n in (1, 2, 3, 4)],
+        hints=["Add.", "3 x"],
+    )
+    @in_a_package
+    def triple(x):
+        """Return three times x."""
+        return 3 * x
+
+    triple.mistake("twice below 4", "No.", lambda x: 2 * x if x[0] < 4 else 0 * x)
+    assert triple.check(lambda x: 2 * x).mistake == "twice below 4"
+    triple.mistake("twice below 4, in other words", "No.", lambda x: 2 * x if x[0] < 4 else -x)
+    assert triple.check(lambda x: 2 * x).mistake is None
+
+
 def test_a_mistake_that_spoils_what_the_answer_gets_right_is_not_named():
     def answer(x, y):
         return x + y if x.dtype == float else x + 2 * y
@@ -1037,9 +1073,24 @@ def parts():
     return ("b", 2)
 
 
+@question(
+    title="Two years",
+    difficulty="easy",
+    minutes=1,
+    hints=["Long ago.", "And not."],
+    accepts=[lambda year: float(year) == 1964, lambda year: float(year) == 2017],
+)
+@in_a_package
+def years():
+    """Answer with two years."""
+    return (1964, 2017)
+
+
 @pytest.mark.parametrize(
     ("exercise", "answer", "said"),
     [
+        (years, ("1964", 7), "1 of 2 parts is right."),
+        (years, ("1964", "then"), "1 of 2 parts is right."),
         (pair, (3, 7), "1 of 2 parts is right."),
         (pair, (7, 7), "0 of 2 parts are right."),
         (pair, (3, 0.5, 1), "It needs 2 numbers, not 3."),

@@ -512,6 +512,8 @@ wrong(
     ("a thousandth too many", {"return ": "return 1e-3 + "}),
 )
 
+EXPONENTIALS = "weights.sum(axis=-1, keepdims=True)"
+EPSILON = "an epsilon in the denominator makes every weight a little too small"
 NO_SHIFT = {"scores - scores.max(axis=-1, keepdims=True)": "scores"}
 NO_SCALE = {" / math.sqrt(q.shape[-1])": ""}
 FOR_THREE_AXES = {
@@ -533,6 +535,10 @@ wrong(
     ),
     ("wrong for a batch of heads", {"weights @ v": "weights @ v * (1 + (q.ndim == 4))"}),
     ("transpose(0, 2, 1)", FOR_THREE_AXES),
+    *(
+        (f"an epsilon of {small}", {EXPONENTIALS: f"({EXPONENTIALS} + {small})"}, EPSILON)
+        for small in ("1e-3", "1e-5", "1e-12", "np.finfo(np.float32).eps")
+    ),
     ("no scale, and no shift", NO_SCALE | NO_SHIFT, "the scale is missing"),
     ("no scale, and axis=1", NO_SCALE | {"axis=-1": "axis=1"}, "the scale is missing"),
     (
