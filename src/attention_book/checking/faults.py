@@ -32,7 +32,6 @@ def diagonal(wrong, hint):
     return "the softmax Jacobian is not diagonal", hint, wrong
 
 
-def downhill(wrong):
+def downhill(wrong, name="the sign is turned"):
     """The gradient has the sign of a step of descent."""
-    hint = "This is the direction of descent. The gradient itself points uphill."
-    return "the sign of the gradient is turned", hint, wrong
+    return name, "This is the direction of descent. The gradient itself points uphill.", wrong

@@ -706,11 +706,7 @@ scorer_gradient.mistake(
     "The loss is a sum over the sequences, so their gradients add.",
     {_GRADIENT: f"{_GRADIENT} / len(x)"},
 )
-scorer_gradient.mistake(
-    "the sign is turned",
-    "This is the direction of descent. The gradient itself points uphill.",
-    {_GRADIENT: f"-{_GRADIENT}"},
-)
+scorer_gradient.mistake(*faults.downhill({_GRADIENT: f"-{_GRADIENT}"}))
 scorer_gradient.mistake(
     "there is one gradient for each sequence",
     "All sequences share one scorer: add over the batch.",

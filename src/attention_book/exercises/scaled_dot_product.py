@@ -889,7 +889,9 @@ attention_backward.mistake(
     )
 )
 attention_backward.mistake(
-    *faults.downhill({_RETURNED: "return -grad_q, -grad_k, -grad_v"}),
+    *faults.downhill(
+        {_RETURNED: "return -grad_q, -grad_k, -grad_v"}, "the sign of the gradient is turned"
+    ),
 )
 attention_backward.mistake(
     "the sign inside the softmax is wrong",
