@@ -13,7 +13,7 @@ from witnesses import average_by_loop, close, dot, some_mask, tensors
 
 from attention_book import masks
 from attention_book.attention_pooling import module, reference
-from attention_book.attention_pooling.exercises import cures
+from attention_book.exercises.attention_pooling import cures
 from attention_book.scaled_dot_product import reference as scaled_dot_product
 
 L, S, D_K, D_V = 4, 7, 5, 3

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 import yaml
 
-from attention_book.exercise.catalogue import all_exercises
+from attention_book.checking.catalogue import all_chapters, all_exercises
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = ROOT / "chapters"
@@ -142,9 +142,14 @@ def exercises_of_a_page(path):
 
 def test_every_exercise_of_the_package_is_on_a_page_and_the_other_way_round():
     on_pages = [found for path in TAUGHT for found in exercises_of_a_page(path)]
-    variants = sorted(path.parent.name for path in ROOT.glob("src/attention_book/*/exercises.py"))
-    in_package = [(variant, e.name) for variant in variants for e in all_exercises(variant)]
+    in_package = [(chapter, e.name) for chapter in all_chapters() for e in all_exercises(chapter)]
     assert sorted(on_pages) == sorted(in_package)
+
+
+def test_the_exercises_stand_in_the_order_of_the_book():
+    contents = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    chapters = re.findall(r"chapters/part\d+/(\w+)", contents)
+    assert all_chapters() == [chapter for chapter in chapters if chapter in all_chapters()]
 
 
 @pytest.mark.parametrize("path", TAUGHT, ids=name)

@@ -416,7 +416,7 @@ def test_discovery_finds_plain_attention():
 
 def test_a_new_variant_joins_by_existing(tmp_path, monkeypatch):
     package = tmp_path / "a_book_of_its_own"
-    for name in ("windowed", "exercise", "half_written"):
+    for name in ("windowed", "checking", "half_written"):
         (package / name).mkdir(parents=True)
         (package / name / "__init__.py").touch()
     (package / "__init__.py").touch()

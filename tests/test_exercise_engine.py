@@ -2,6 +2,7 @@
 
 import functools
 import html
+import importlib
 import itertools
 import json
 import math
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from attention_book.exercise import (
+from attention_book.checking import (
     Case,
     function_exercise,
     letters,
@@ -21,7 +22,7 @@ from attention_book.exercise import (
     question,
     reset_progress,
 )
-from attention_book.exercise.catalogue import all_exercises
+from attention_book.checking.catalogue import all_chapters, all_exercises
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +36,8 @@ def progress_file(tmp_path, monkeypatch):
 
 
 def in_a_package(function):
-    """An exercise takes its id from its package; these pretend to live in one."""
-    function.__module__ = "attention_book.sample.exercises"
+    """An exercise takes its id from its module; these pretend to live in one."""
+    function.__module__ = "attention_book.exercises.sample"
     return function
 
 
@@ -66,20 +67,13 @@ def blend(x, y):
     return x + 2 * y
 
 
-@blend.mistake("the weight is missing", "It is y that counts twice.")
-def _(x, y):
-    return x + y
-
-
-@blend.mistake("x and y are exchanged", "It is y that counts twice, not x.")
-def _(x, y):
-    return 2 * x + y
-
-
-@blend.mistake("x is written to", "x += writes into the caller's array.")
-def _(x, y):
-    x += y
-    return x + y
+blend.mistake("the weight is missing", "It is y that counts twice.", {"2 * y": "y"})
+blend.mistake("x and y are exchanged", "It is y that counts twice, not x.", lambda x, y: 2 * x + y)
+blend.mistake(
+    "x is written to",
+    "x += writes into the caller's array.",
+    {"return x + 2 * y": "x += y\n    return x + y"},
+)
 
 
 @function_exercise(
@@ -116,6 +110,7 @@ def pair():
 
 
 pair.mistake("the two are exchanged", "The integer comes first.", (0.5, 3))
+pair.mistake("the half is missing", "1/2 is 0.5.", {1: 1})
 
 
 @question(
@@ -131,9 +126,8 @@ def large():
     return 101
 
 
-@large.mistake("100 is not above itself", "Add something.", 100)
-def _(number):
-    return number == 100
+large.mistake("100 is not above itself", "Add something.", 100)
+large.mistake("it is below 0", "Go up.", -1, lambda number: number < 0)
 
 
 EXERCISES = [blend, ring, neighbours, pair, large]
@@ -146,7 +140,7 @@ def by_name(thing):
 
 
 def solved(exercise):
-    return exercise.answer if exercise in FUNCTIONS else exercise.answer()
+    return exercise.solve if exercise in FUNCTIONS else exercise.solve()
 
 
 # What passes -------------------------------------------------------------------------------------
@@ -552,7 +546,7 @@ def test_the_two_forms_say_the_same(case):
 
 
 def test_several_things_are_not_a_function():
-    verdict = blend.check(blend.answer, blend.answer)
+    verdict = blend.check(blend.solve, blend.solve)
     assert "check needs the function itself" in verdict.headline
     assert "several things" in str(verdict)
 
@@ -747,6 +741,63 @@ def test_an_error_deep_in_a_library_is_shown_at_the_readers_line():
     assert len(shown.splitlines()) == 3
 
 
+class Answer(torch.nn.Module):
+    def forward(self, x, y):
+        return x + y.no_such_thing  # the line in forward
+
+
+def decorated(function):
+    return functools.wraps(function)(lambda *arguments: function(*arguments))
+
+
+@decorated
+def answer_behind_a_decorator(x, y):
+    return x + y.no_such_thing  # the line behind a decorator
+
+
+def answer_for_numbers(x, y):
+    return x + y.no_such_thing  # the line inside np.vectorize
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        (Answer(), "the line in forward"),
+        (answer_behind_a_decorator, "the line behind a decorator"),
+        (np.vectorize(answer_for_numbers), "the line inside np.vectorize"),
+        (functools.lru_cache(lambda x, y: x), "unhashable type"),
+    ],
+)
+def test_the_readers_line_is_shown_through_a_library(answer, line):
+    shown = blend.check(answer).code
+    assert line in shown
+    assert "site-packages" not in shown
+    assert "_call_impl" not in shown
+    assert "vectorize_call" not in shown
+
+
+def test_a_library_of_the_readers_own_installation_is_no_line_of_the_reader(tmp_path, monkeypatch):
+    folder = tmp_path / "lib" / "site-packages"
+    folder.mkdir(parents=True)
+    (folder / "a_library_for_a_test.py").write_text(
+        "def call(f, x):\n    return f(x)  # not yours\n"
+    )
+    monkeypatch.syspath_prepend(folder)
+    library = importlib.import_module("a_library_for_a_test")
+
+    def answer(x, y):
+        return library.call(lambda z: z.no_such_thing, x)  # the reader's own
+
+    shown = blend.check(answer).code
+    assert "the reader's own" in shown
+    assert "not yours" not in shown
+
+
+def test_an_error_in_a_library_that_was_called_directly_is_shown_there():
+    shown = blend.check(np.concatenate).code
+    assert shown.splitlines()[-1].startswith(("TypeError: ", "AxisError: ", "ValueError: "))
+
+
 def test_an_error_in_a_later_case_names_the_case():
     verdict = blend.check(lambda x, y: x + 2 * y if x.ndim == 1 else x @ np.ones(7))
     assert verdict.headline == "blend: your function raises ValueError"
@@ -804,7 +855,7 @@ def test_check_leaves_numpys_and_pythons_settings_alone(answer):
 
 def test_check_is_not_disturbed_by_strict_settings():
     with np.errstate(all="raise"):
-        assert blend.check(blend.answer)
+        assert blend.check(blend.solve)
         verdict = blend.check(lambda x, y: np.zeros(3) / np.zeros(3))
     assert "Yours are not all finite: look for an overflow or a 0/0." in verdict.lines
 
@@ -818,7 +869,7 @@ def test_check_is_not_disturbed_by_strict_settings():
     ids=lambda thing: thing.name,
 )
 def test_a_known_mistake_is_named(exercise, mistake):
-    verdict = exercise.check(mistake.answer)
+    verdict = exercise.check(*mistake.wrongs)
     assert verdict.status == "wrong"
     assert verdict.mistake == mistake.name
     assert verdict.headline == f"{exercise.name}: {mistake.name}"
@@ -827,6 +878,69 @@ def test_a_known_mistake_is_named(exercise, mistake):
 
 def test_a_mistake_is_known_in_other_words():
     assert blend.check(lambda a, b: 2 * (a + b) - b).mistake == "x and y are exchanged"
+
+
+def overflow_exercise():
+    """Two mistakes, of which one is wrong only in being NaN."""
+
+    @function_exercise(
+        title="Share",
+        difficulty="easy",
+        minutes=1,
+        cases=lambda: [
+            Case("small", (np.array([1.0, 2.0]),)),
+            Case("large", (np.array([1000.0, 999.0]),)),
+            Case("larger", (np.array([2000.0, 1999.0]),)),
+            Case("single", (np.array([1.0, 2.0], np.float32),), rtol=1e-6),
+        ],
+        hints=["Subtract.", "Divide."],
+    )
+    @in_a_package
+    def share(x):
+        """Return the softmax."""
+        e = np.exp(x - x.max())
+        return e / e.sum()
+
+    share.mistake("nothing was subtracted", "Subtract the largest.", {" - x.max()": ""})
+    return share
+
+
+def test_answers_that_are_alike_only_in_being_nan_are_not_called_alike():
+    share = overflow_exercise()
+    assert share.check(lambda x: np.exp(x) / np.exp(x).sum()).mistake == "nothing was subtracted"
+
+    def other(x):
+        e = np.exp(x - x.max()) if x.max() < 900 else np.full(2, np.nan)
+        return (e / e.sum()).astype(float)
+
+    verdict = share.check(other)
+    assert verdict.status == "wrong"
+    assert verdict.mistake is None
+    assert "not all finite" in str(verdict)
+
+
+def test_a_mistake_is_a_function_or_the_solution_with_a_part_exchanged():
+    programs = [program for mistake in blend.mistakes for program in mistake.wrongs]
+    x, y = np.array([1.0]), np.array([10.0])
+    assert [float(program(x.copy(), y)[0]) for program in programs] == [11, 12, 21]
+
+
+def test_a_mistake_may_be_made_in_several_ways():
+    share = overflow_exercise()
+    share.mistake("not divided", "Divide.", {" / e.sum()": ""}, {" / e.sum()": " / 2"})
+    assert len(share.mistakes[-1].wrongs) == 2
+    for divisor in (1, 2):
+        verdict = share.check(lambda x, by=divisor: np.exp(x - x.max()) / x.dtype.type(by))
+        assert verdict.mistake == "not divided"
+
+
+def test_a_part_that_is_not_there_is_an_error():
+    with pytest.raises(ValueError, match=r"blend: the solution has no part '3 . y'"):
+        blend.mistake("thrice", "Twice.", {"3 * y": "y"})
+    with pytest.raises(IndexError):
+        pair.mistake("a third", "There are two.", {2: 1})
+    assert len(blend.mistakes) == 3
+    assert len(pair.mistakes) == 2
 
 
 def test_a_mistake_with_another_one_on_top_is_named_with_the_case():
@@ -845,6 +959,25 @@ def test_one_coincidence_is_not_a_mistake():
     verdict = blend.check(answer)
     assert verdict.mistake is None
     assert verdict.headline == "blend: not right yet"
+
+
+def test_of_two_mistakes_that_explain_as_much_none_is_named():
+    @function_exercise(
+        title="Triple",
+        difficulty="easy",
+        minutes=1,
+        cases=lambda: [Case(str(n), (n * np.ones(2),)) for n in (1, 2, 3, 4)],
+        hints=["Add.", "3 x"],
+    )
+    @in_a_package
+    def triple(x):
+        """Return three times x."""
+        return 3 * x
+
+    triple.mistake("twice below 4", "No.", lambda x: 2 * x if x[0] < 4 else 0 * x)
+    assert triple.check(lambda x: 2 * x).mistake == "twice below 4"
+    triple.mistake("twice below 4, in other words", "No.", lambda x: 2 * x if x[0] < 4 else -x)
+    assert triple.check(lambda x: 2 * x).mistake is None
 
 
 def test_a_mistake_that_spoils_what_the_answer_gets_right_is_not_named():
@@ -902,9 +1035,11 @@ def test_an_error_of_the_same_kind_is_not_yet_the_same_mistake():
         """Return half of x."""
         return x / 2
 
-    @half.mistake("only one number is handled", "Divide the whole array.")
-    def _(x):
-        return np.array([x.item() / 2])
+    half.mistake(
+        "only one number is handled",
+        "Divide the whole array.",
+        lambda x: np.array([x.item() / 2]),
+    )
 
     verdict = half.check(lambda x: x / 2 if len(x) == 1 else np.reshape(x, (2, 2)))
     assert verdict.headline == "half: your function raises ValueError"
@@ -913,8 +1048,87 @@ def test_an_error_of_the_same_kind_is_not_yet_the_same_mistake():
 
 def test_a_mistake_recognised_by_a_rule():
     assert large.check(100.0).mistake == "100 is not above itself"
+    assert large.check(-7).mistake == "it is below 0"
     assert large.check(99).mistake is None
+    assert large.check(99).lines == ("hint() gives one more step.",)
     assert large.check(1000)
+
+
+def test_a_mistake_may_be_the_right_answer_with_a_place_exchanged():
+    assert pair.mistakes[1].wrongs == ((3, 1),)
+    assert pair.check(3, 1).mistake == "the half is missing"
+    assert pair.check(4, 1).mistake is None
+
+
+@question(
+    title="Two parts",
+    difficulty="easy",
+    minutes=1,
+    hints=["A letter.", "A number."],
+    accepts=[lambda letter: letters(letter) == "b", lambda number: 1 < number < 3],
+)
+@in_a_package
+def parts():
+    """Answer with b, and a number near 2."""
+    return ("b", 2)
+
+
+@question(
+    title="Two years",
+    difficulty="easy",
+    minutes=1,
+    hints=["Long ago.", "And not."],
+    accepts=[lambda year: float(year) == 1964, lambda year: float(year) == 2017],
+)
+@in_a_package
+def years():
+    """Answer with two years."""
+    return (1964, 2017)
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer", "said"),
+    [
+        (years, ("1964", 7), "1 of 2 parts is right."),
+        (years, ("1964", "then"), "1 of 2 parts is right."),
+        (pair, (3, 7), "1 of 2 parts is right."),
+        (pair, (7, 7), "0 of 2 parts are right."),
+        (pair, (3, 0.5, 1), "It needs 2 numbers, not 3."),
+        (pair, 3, "It needs 2 numbers, not one number."),
+        (pair, "3 and 1/2", "It needs 2 numbers, not a text."),
+        (pair, {3, 0.5}, "It needs 2 numbers, not the type set."),
+        (pair, ("3", 0.5), "It needs numbers, and a part of it is of the type str."),
+        (pair, [[3, 0.5]], "It needs 2 numbers, not 1."),
+        (parts, ("b", 7), "1 of 2 parts is right."),
+        (parts, ("c", 7), "0 of 2 parts are right."),
+        (parts, ("b", "text"), "1 of 2 parts is right."),
+        (parts, "b", "It needs 2 parts, not a text."),
+        (parts, ("b", 2, 2), "It needs 2 parts, not 3."),
+    ],
+)
+def test_a_wrong_value_is_told_its_form_or_how_much_is_right(exercise, answer, said):
+    verdict = exercise.check(answer)
+    assert verdict.status == "wrong"
+    assert verdict.lines == (said, "hint() gives one more step.")
+
+
+def test_parts_are_judged_one_by_one():
+    assert parts.check("B.", 2.9)
+    assert parts.check(parts.solve())
+    assert not parts.check("B.", 3)
+
+
+@pytest.mark.parametrize(
+    "answer", [[[3], [0.5]], np.array([[3], [0.5]]), torch.tensor([[3], [0.5]])]
+)
+def test_a_column_is_a_list_of_numbers(answer):
+    assert pair.check(answer)
+    assert not pair.check([answer])
+
+
+def test_a_rounded_number_is_right_where_the_question_allows_it():
+    assert in_lists([0.4, 1.6]).check(np.array([0.4, 1.6], np.float32))
+    assert not pair.check(3, 0.5000001)
 
 
 # How numbers are shown ---------------------------------------------------------------------------
@@ -972,6 +1186,34 @@ def test_a_difference_just_beyond_the_tolerance_is_seen_and_shown(rtol):
     yours, right = (str(verdict).splitlines()[n].split()[1] for n in (-3, -1))
     assert yours != right
     assert verdict._repr_html_().count("outline:2px") == 2
+
+
+def test_what_the_tolerance_allows_is_shown_short():
+    right = np.array([[1 / 3, 2 / 3]])
+    wrong = np.array([[1 / 3 + 1e-16, 0.5]])
+    verdict = matrix_exercise(right).check(lambda: wrong)
+    assert str(verdict).splitlines()[-3:] == [
+        "    0.3333     0.5",
+        "right:",
+        "    0.3333  0.6667",
+    ]
+    assert "0.3333<" in verdict._repr_html_()
+
+
+def test_an_argument_that_is_alike_by_chance_is_not_called_returned():
+    @function_exercise(
+        title="Double",
+        difficulty="easy",
+        minutes=1,
+        cases=lambda: [Case("one", (np.ones((1, 1)),)), Case("ones", (np.ones(3),))],
+        hints=["Add.", "Twice."],
+    )
+    @in_a_package
+    def double(x):
+        """Return twice x."""
+        return 2 * x
+
+    assert "as it came" not in str(double.check(lambda x: x**3))
 
 
 def test_an_absolute_tolerance_where_right_answers_cancel():
@@ -1040,7 +1282,7 @@ def test_an_exercise_shows_its_task():
 
 def test_an_unknown_difficulty_is_refused():
     with pytest.raises(ValueError, match="difficulty is 'tough'; it needs one of easy, medium"):
-        question(title="t", difficulty="tough", minutes=1, hints=[])(pair.answer)
+        question(title="t", difficulty="tough", minutes=1, hints=[])(pair.solve)
 
 
 def test_an_exercise_can_be_made_in_a_notebook():
@@ -1059,6 +1301,25 @@ def test_an_exercise_can_be_made_in_a_notebook():
 PUBLISHED = all_exercises("scaled_dot_product")
 
 
+def test_progress_follows_the_book():
+    text = progress()
+    heads = [text.index(f"{chapter.replace('_', ' ')}: ") for chapter in all_chapters()]
+    assert heads == sorted(heads)
+    places = [
+        importlib.import_module(f"attention_book.exercises.{chapter}").PLACE
+        for chapter in all_chapters()
+    ]
+    assert places == sorted(set(places))
+
+
+def test_ids_are_those_of_the_readers_files():
+    assert [exercise.id for exercise in PUBLISHED[:2]] == [
+        "scaled_dot_product.similarity",
+        "scaled_dot_product.spread",
+    ]
+    assert (blend.id, pair.id) == ("sample.blend", "sample.pair")
+
+
 def test_nothing_is_solved_at_first(progress_file):
     text = progress()
     assert f"scaled dot product: 0 of {len(PUBLISHED)} solved" in text
@@ -1070,7 +1331,7 @@ def test_nothing_is_solved_at_first(progress_file):
 
 def test_what_passes_is_recorded_and_shown():
     first, second, *_ = PUBLISHED
-    first.check(first.answer())
+    first.check(first.solve())
     text = progress()
     assert f"scaled dot product: 1 of {len(PUBLISHED)} solved" in text
     assert re.search(rf"✓ {first.name} – .* \(\d{{4}}-\d\d-\d\d\)", text)
@@ -1085,7 +1346,7 @@ def test_what_does_not_pass_is_not_recorded(answer, progress_file):
 
 def test_the_day_of_the_first_success_stays(progress_file):
     progress_file.write_text(json.dumps({blend.id: "2001-02-03"}))
-    blend.check(blend.answer)
+    blend.check(blend.solve)
     pair.check(3, 0.5)
     solved_on = json.loads(progress_file.read_text())
     assert solved_on[blend.id] == "2001-02-03"
@@ -1093,7 +1354,7 @@ def test_the_day_of_the_first_success_stays(progress_file):
 
 
 def test_what_is_solved_stays_solved(progress_file):
-    blend.check(blend.answer)
+    blend.check(blend.solve)
     blend.check(lambda x, y: x)
     assert blend.id in json.loads(progress_file.read_text())
 
@@ -1116,7 +1377,7 @@ def test_a_corrupt_file_is_kept_beside_a_new_one(content, progress_file):
     assert "0 of" in progress()
     assert progress_file.read_bytes() == content
 
-    assert blend.check(blend.answer)
+    assert blend.check(blend.solve)
     assert list(json.loads(progress_file.read_text())) == [blend.id]
     assert progress_file.with_suffix(".unreadable").read_bytes() == content
 
@@ -1124,7 +1385,7 @@ def test_a_corrupt_file_is_kept_beside_a_new_one(content, progress_file):
 @pytest.mark.parametrize("content", [b"", b"{}", b"\n"])
 def test_an_empty_file_is_not_kept(content, progress_file):
     progress_file.write_bytes(content)
-    assert blend.check(blend.answer)
+    assert blend.check(blend.solve)
     assert sorted(file.name for file in progress_file.parent.iterdir()) == ["progress.json"]
 
 
@@ -1132,7 +1393,7 @@ def test_an_empty_file_is_not_kept(content, progress_file):
 def test_a_place_that_cannot_be_written_is_no_error(place, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("a file, not a folder")
     monkeypatch.setenv("ATTENTION_BOOK_PROGRESS", str(tmp_path / place))
-    assert blend.check(blend.answer)
+    assert blend.check(blend.solve)
     assert "0 of" in progress()
     reset_progress()
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
@@ -1142,19 +1403,19 @@ def test_the_home_folder_is_where_it_is_kept_otherwise(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.delenv("ATTENTION_BOOK_PROGRESS")
-    blend.check(blend.answer)
+    blend.check(blend.solve)
     assert blend.id in json.loads((tmp_path / ".attention-book.json").read_text())
 
 
 def test_one_exercise_can_be_forgotten(progress_file):
-    blend.check(blend.answer)
+    blend.check(blend.solve)
     pair.check(3, 0.5)
     reset_progress(blend)
     assert list(json.loads(progress_file.read_text())) == [pair.id]
 
 
 def test_all_can_be_forgotten(progress_file):
-    blend.check(blend.answer)
+    blend.check(blend.solve)
     pair.check(3, 0.5)
     reset_progress()
     assert json.loads(progress_file.read_text()) == {}
@@ -1162,6 +1423,6 @@ def test_all_can_be_forgotten(progress_file):
 
 
 def test_forgetting_what_was_never_solved_changes_nothing(progress_file):
-    blend.check(blend.answer)
+    blend.check(blend.solve)
     reset_progress(pair)
     assert list(json.loads(progress_file.read_text())) == [blend.id]

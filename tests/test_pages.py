@@ -11,7 +11,7 @@ from book_pages import repository
 from fontTools.ttLib import TTFont
 from small_book import BUILD, copy_book, run, write
 
-from attention_book.scaled_dot_product.exercises import spread
+from attention_book.exercises.scaled_dot_product import spread
 
 FIGURE = """\
 from attention_book import plotting

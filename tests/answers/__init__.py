@@ -13,7 +13,10 @@ WRONG = {}
 
 @dataclass(frozen=True)
 class Wrong:
-    """A wrong answer; ``called`` is the known mistake that it truly is or contains."""
+    """A wrong answer; ``called`` is the known mistake that it truly is or contains.
+
+    For a function it may be the parts of the solution that are exchanged.
+    """
 
     what: str
     answer: object

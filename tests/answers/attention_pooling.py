@@ -115,224 +115,31 @@ right(
     [[0, 0], [0, 0], [0, 1]],
     [[-3, 1], [0, 0], [2, 2]],
 )
-right("attention_pooling.cures", list("bdcaef"), tuple("BDCAEF"), ["b", "d", "c ", "a", "e", "f"])
+right(
+    "attention_pooling.cures",
+    list("bdcaef"),
+    tuple("BDCAEF"),
+    ["b", "d", "c ", "a", "e", "f"],
+    "b, d, c, a, e, f",
+)
 
 
 # Wrong answers -----------------------------------------------------------------------------------
 
 
-def sm(s, axis=-1):
-    e = np.exp(s - s.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
-
-
-def ctx(a, x):
-    return np.einsum("bs,bsd->bd", a, x)
-
-
-def pooled(weights):
-    def answer(x, w, b):
-        a = weights(x, w, b)
-        return a, ctx(a, x)
-
-    return answer
-
-
-def mutates(x, w, b):
-    s = x @ w + b
-    x *= sm(s)[:, :, None]
-    return sm(s), x.sum(1)
-
-
-def loudest(x, w, b):
-    a = np.eye(x.shape[1], dtype=x.dtype)[(x @ w).argmax(1)]
-    return a, ctx(a, x)
-
-
-def one_layer_for_all(x, w, b):
-    """A dense layer on the flattened sequence: it fits one length only."""
-    numbers = np.random.default_rng(0).standard_normal((15, 5))
-    a = sm(x.reshape(len(x), -1) @ numbers)
-    return a, ctx(a, x)
-
-
-wrong(
-    "attention_pooling.pool",
-    ("a dense layer on the flattened sequence", one_layer_for_all),
-    ("the loudest only", loudest),
-    ("clipped", pooled(lambda x, w, b: sm(np.clip(x @ w + b, -50, 50)))),
-    (
-        "squares",
-        pooled(lambda x, w, b: (x @ w + b) ** 2 / ((x @ w + b) ** 2).sum(1, keepdims=True)),
-    ),
-    ("absolute", pooled(lambda x, w, b: sm(abs(x @ w + b)))),
-    ("minus", pooled(lambda x, w, b: sm(-(x @ w + b)))),
-    ("tanh", pooled(lambda x, w, b: sm(np.tanh(x @ w + b)))),
-    ("relu", pooled(lambda x, w, b: sm(np.maximum(x @ w + b, 0)))),
-    ("divided by S", pooled(lambda x, w, b: sm((x @ w + b) / x.shape[1]))),
-    (
-        "normalised by L2",
-        pooled(
-            lambda x, w, b: (
-                (e := np.exp(x @ w - (x @ w).max(1, keepdims=True)))
-                / np.linalg.norm(e, axis=1, keepdims=True)
-            )
-        ),
-    ),
-    ("w normalised", pooled(lambda x, w, b: sm(x @ (w / max(np.linalg.norm(w), 1e-30))))),
-    ("bias multiplied", pooled(lambda x, w, b: sm((x @ w) * b))),
-    ("float64", pooled(lambda x, w, b: sm((x @ w + b).astype(np.float64)))),
-    ("float32", pooled(lambda x, w, b: sm((x @ w + b).astype(np.float32)).astype(x.dtype))),
-    ("mutates", mutates),
-    ("max pooling", lambda x, w, b: (sm(x @ w), x.max(1))),
-    ("weights keep an axis", lambda x, w, b: (sm(x @ w)[:, :, None], ctx(sm(x @ w), x))),
-    ("no weights", lambda x, w, b: ctx(sm(x @ w), x)),
-    ("log", lambda x, w, b: (np.log(sm(x @ w)), ctx(sm(x @ w), x))),
-    ("scores", lambda x, w, b: (x @ w + b, ctx(sm(x @ w), x))),
-    ("pools scores", lambda x, w, b: (sm(x @ w), np.einsum("bs,bs->b", sm(x @ w), x @ w)[:, None])),
-    ("context of weighted w", lambda x, w, b: (sm(x @ w), ctx(sm(x @ w), x) * w)),
-    (
-        "first sequence's weights for all",
-        pooled(lambda x, w, b: np.broadcast_to(sm(x @ w)[:1], x.shape[:2]).copy()),
-    ),
-)
-
-
-def added(f):
-    def answer(q, k, w, W_q, W_k):
-        return f((q @ W_q)[..., :, None, :], (k @ W_k)[..., None, :, :], w)
-
-    return answer
-
-
+wrong("attention_pooling.pool", ("float64", {"x @ w + b": "(x @ w + b).astype(float)"}))
 wrong(
     "attention_pooling.additive_scores",
-    ("key only", added(lambda a, c, w: np.tanh(0 * a + c) @ w)),
-    ("query only", added(lambda a, c, w: np.tanh(a + 0 * c) @ w)),
-    ("mean over units", added(lambda a, c, w: np.tanh(a + c) @ w / len(w))),
-    ("tanh twice", added(lambda a, c, w: np.tanh(np.tanh(a + c)) @ w)),
-    ("half", added(lambda a, c, w: np.tanh((a + c) / 2) @ w)),
-    ("absolute w", added(lambda a, c, w: np.tanh(a + c) @ abs(w))),
-    ("minus", added(lambda a, c, w: -np.tanh(a + c) @ w)),
-    ("softsign", added(lambda a, c, w: ((a + c) / (1 + abs(a + c))) @ w)),
-    ("arctan", added(lambda a, c, w: np.arctan(a + c) @ w)),
-    ("clip", added(lambda a, c, w: np.clip(a + c, -1, 1) @ w)),
-    ("sine", added(lambda a, c, w: np.sin(a + c) @ w)),
-    ("dot product", lambda q, k, w, W_q, W_k: (q @ W_q) @ np.swapaxes(k @ W_k, -1, -2)),
-    (
-        "weighted dot product",
-        lambda q, k, w, W_q, W_k: (q @ W_q * w) @ np.swapaxes(k @ W_k, -1, -2),
-    ),
     (
         "tanh by exponentials that overflow",
-        added(
-            lambda a, c, w: (
-                ((np.exp(a + c) - np.exp(-a - c)) / (np.exp(a + c) + np.exp(-a - c))) @ w
-            )
-        ),
+        {
+            "np.tanh(from_query + from_key)": "(e := np.exp(from_query + from_key))"
+            " / (e + 1 / e) - 1 / e / (e + 1 / e)"
+        },
     ),
-    ("bias", added(lambda a, c, w: np.tanh(a + c + 1e-6) @ w)),
-    ("hidden", added(lambda a, c, w: np.tanh(a + c))),
-    ("weighted hidden", added(lambda a, c, w: np.tanh(a + c) * w)),
-    ("float64", added(lambda a, c, w: (np.tanh(a + c) @ w).astype(np.float64))),
-    ("w inside", added(lambda a, c, w: np.tanh((a + c) * w).sum(-1))),
-    ("softmax over queries", added(lambda a, c, w: sm(np.tanh(a + c) @ w, -2))),
+    ("float64", {" @ w": " @ w.astype(float)"}),
 )
 
-
-def grad(f):
-    def answer(x, w, g):
-        a = sm(x @ w)
-        o = ctx(a, x)
-        return f(x, w, g, a, o)
-
-    return answer
-
-
-wrong(
-    "attention_pooling.scorer_gradient",
-    ("zeros", grad(lambda x, w, g, a, o: 0 * w)),
-    ("the context's", grad(lambda x, w, g, a, o: (o * g).sum(0))),
-    (
-        "weights squared",
-        grad(
-            lambda x, w, g, a, o: np.einsum(
-                "bs,bsd,bse,be->d", a**2, x - o[:, None], x - o[:, None], g
-            )
-        ),
-    ),
-    (
-        "minus its diagonal",
-        grad(lambda x, w, g, a, o: np.einsum("bs,bsd,bsd,bd->d", a, x, x - o[:, None], g)),
-        "only the variances are used",
-    ),
-    ("gradient of x summed", grad(lambda x, w, g, a, o: np.einsum("bs,bd->d", a, g))),
-    (
-        "plus the value path",
-        grad(
-            lambda x, w, g, a, o: np.einsum("bs,bsd,bse,be->d", a, x - o[:, None], x, g) + g.sum(0)
-        ),
-    ),
-    (
-        "divided by S",
-        grad(
-            lambda x, w, g, a, o: (
-                np.einsum("bs,bsd,bse,be->d", a, x - o[:, None], x, g) / x.shape[1]
-            )
-        ),
-    ),
-    (
-        "unbiased",
-        grad(
-            lambda x, w, g, a, o: (
-                np.einsum("bs,bsd,bse,be->d", a, x - o[:, None], x, g)
-                / (1 - (a**2).sum() / len(x) + 1e-30)
-            )
-        ),
-    ),
-    ("off-diagonal only", grad(lambda x, w, g, a, o: -np.einsum("bd,be,be->d", o, o, g))),
-    (
-        "times w",
-        grad(lambda x, w, g, a, o: np.einsum("bs,bsd,bse,be->d", a, x - o[:, None], x, g) * w),
-    ),
-    (
-        "shape (1, d)",
-        grad(lambda x, w, g, a, o: np.einsum("bs,bsd,bse,be->d", a, x - o[:, None], x, g)[None]),
-    ),
-    (
-        "wrong axis",
-        grad(lambda x, w, g, a, o: np.einsum("bs,bsd,bse,bd->e", a, x, x - o.mean(0), g)),
-    ),
-    (
-        "epsilon",
-        grad(
-            lambda x, w, g, a, o: (
-                np.einsum("bs,bsd,bse,be->d", a, x - o[:, None], x, g) * (1 + 1e-7)
-            )
-        ),
-    ),
-    (
-        "first sequence",
-        grad(
-            lambda x, w, g, a, o: np.einsum(
-                "bs,bsd,bse,be->d", a[:1], x[:1] - o[:1, None], x[:1], g[:1]
-            )
-        ),
-    ),
-    (
-        "scale",
-        grad(
-            lambda x, w, g, a, o: (
-                np.einsum("bs,bsd,bse,be->d", a, x - o[:, None], x, g) / math.sqrt(len(w))
-            )
-        ),
-    ),
-    (
-        "second moment of w",
-        grad(lambda x, w, g, a, o: np.einsum("bs,bsd,bse,be->d", a, x, x, g)),
-        "the context was not subtracted",
-    ),
-)
 # The questions: what each wrong answer truly is ------------------------------------------
 
 
@@ -342,19 +149,6 @@ def table(exercise, called):
         wrong(exercise, *((repr(answer), answer, name) for answer in answers))
 
 
-table(
-    "attention_pooling.parameters",
-    {
-        "the weights are not parameters": [[5, 4, 1], (5.0, 4.0, 1.0)],
-        "the scorer is counted as part of the sum": [np.array([3, 4, 1])],
-        "the bias of the dense layer is missing": [[0, 3, 1]],
-        "nothing in that program mixes positions": [[0, 4, 5]],
-        None: [
-            (0, 0, 0), (0, 4, 4), "x", (0, 4), (0, 4, 1, 1), (1, 4, 1), (15, 4, 1), (0, 6, 1),
-            (0, 15, 1), (0, 4, 2), (0, 4, -1), [[0, 4, 1]], {0, 4, 1}, 5, (0, 4, "1"),
-        ],
-    },
-)  # fmt: skip
 table(
     "attention_pooling.complexity",
     {
@@ -376,13 +170,7 @@ table(
             (524288, 524288, 4, 2, 1.2), (524288, 524288, 4, 2, -2), (524288, 524288, 4, 2, 0),
         ],
         "the time grows less steeply than that": [(524288, 524288, 4, 2, np.inf)],
-        None: [
-            (2097152, 2097152, 4, 2, 2), 524288, (524288, 524288, 16, 2, 2), (4096, 4096, 2, 2, 2),
-            (65536, 65536, 4, 2, 2), (0, 0, 4, 2, 2), (524288, 524288, 1, 2, 2),
-            (524289, 524289, 4, 2, 2), (524288, 1048576, 4, 2, 2), (8388608, 8388608, 4, 2, 2),
-            (524288, 524288, 4, np.nan, 2), (524288, 524288, 4, 2, np.nan),
-            ("524288", "524288", "4", "2", "2"),
-        ],
+        
     },
 )  # fmt: skip
 table(
@@ -392,7 +180,7 @@ table(
             "abc", np.full((3, 2), np.nan), np.ones((2, 3)), 3, [[1, 2], [3, 4]],
             [[1, 2, 3]] * 3, [[0, 0], [np.inf, 0], [1, 1]], {"dog": 1}, [[1], [2], [3]],
         ],
-        "vectors of zeros change nothing": [np.zeros((3, 2)), [[0, 0]] * 3],
+        
         "one vector for all positions is no position": [[[5, -1]] * 3, np.ones((3, 2))],
         "the first and the last position have the same vector": [
             [[0, 0], [1, 1], [0, 0]], [[2, -1], [0, 0], [2, -1]],
@@ -409,7 +197,6 @@ table(
             "bdcaeg",
             3,
             list(range(6)),
-            "b d c a e f",
         ],
         "clipping only shortens": ["abcdef", "fedcba", "aaaaaa", "cdbaef", "edcabf"],
         "accumulation changes no gradient": ["bcdaef", "bfcaed"],

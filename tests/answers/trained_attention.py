@@ -81,109 +81,6 @@ right(
 )
 
 
-def each(estimate):
-    """A gradient from an estimate of one entry: estimate(f, x as float, index)."""
-
-    def answer(f, x):
-        gradient = np.zeros(x.shape)
-        for index in np.ndindex(x.shape):
-            gradient[index] = estimate(f, x.astype(float), index)
-        return gradient
-
-    return answer
-
-
-def shifted(x, index, by):
-    moved = x.copy()
-    moved[index] += by
-    return moved
-
-
-def central(h, over=2.0):
-    return each(lambda f, x, i: (f(shifted(x, i, h)) - f(shifted(x, i, -h))) / (over * h))
-
-
-def forward(h):
-    return each(lambda f, x, i: (f(shifted(x, i, h)) - f(x)) / h)
-
-
-def in_floats_as_they_come(f, x):
-    x = x * 1.0 if x.dtype == int else x
-    return (
-        central(np.float32(1e-5))(f, x)
-        if x.dtype == float
-        else np.array(
-            [(f(shifted(x, i, 1e-5)) - f(shifted(x, i, -1e-5))) / 2e-5 for i in np.ndindex(x.shape)]
-        ).reshape(x.shape)
-    )
-
-
-def mutates(f, x):
-    gradient = central(1e-5)(f, x)
-    x += 1
-    return gradient
-
-
-def in_place_drift(f, x):
-    gradient = np.zeros(x.shape)
-    for index in np.ndindex(x.shape):
-        x[index] += 1e-5
-        above = f(x)
-        x[index] -= 2e-5
-        gradient[index] = (above - f(x)) / 2e-5
-        x[index] += 1e-5
-    return gradient
-
-
-wrong(
-    "trained_attention.numerical_gradient",
-    ("forward, 1e-6", forward(1e-6)),
-    ("forward, 1e-7", forward(1e-7)),
-    ("forward, 1e-8", forward(1e-8)),
-    ("forward, 1e-9", forward(1e-9)),
-    ("backward", each(lambda f, x, i: (f(x) - f(shifted(x, i, -1e-7))) / 1e-7)),
-    ("central, 1e-2", central(1e-2)),
-    ("central, 1e-3", central(1e-3)),
-    ("central, 1e-10", central(1e-10)),
-    ("central, 1e-15", central(1e-15)),
-    ("not divided by 2", central(1e-6, over=1.0), "from x − ε to x + ε it is 2ε"),
-    ("not divided at all", each(lambda f, x, i: f(shifted(x, i, 1e-5)) - f(shifted(x, i, -1e-5)))),
-    (
-        "relative step",
-        each(
-            lambda f, x, i: (
-                (f(shifted(x, i, 1e-3 * x[i])) - f(shifted(x, i, -1e-3 * x[i]))) / (2e-3 * x[i])
-            )
-        ),
-    ),
-    (
-        "absolute",
-        each(lambda f, x, i: abs(f(shifted(x, i, 1e-5)) - f(shifted(x, i, -1e-5))) / 2e-5),
-    ),
-    ("rounded", lambda f, x: central(1e-5)(f, x).round(6)),
-    ("float32", lambda f, x: central(1e-5)(f, x).astype(np.float32)),
-    ("a list", lambda f, x: central(1e-5)(f, x).tolist()),
-    ("flat", lambda f, x: central(1e-5)(f, x).ravel()),
-    ("transposed", lambda f, x: central(1e-5)(f, x).T),
-    (
-        "float32 left as it is",
-        in_floats_as_they_come,
-        "in single precision most digits of the step are lost",
-    ),
-    (
-        "in the memory order of x",
-        lambda f, x: central(1e-5)(f, x).ravel().reshape(x.shape, order="AF"[x.flags.f_contiguous]),
-    ),
-    ("in the type of x", lambda f, x: central(1e-5)(f, x).astype((x * 1.0).dtype)),
-    ("mutates", mutates),
-    ("drifts", in_place_drift),
-    ("keeps whole numbers", lambda f, x: central(1e-5)(f, x).astype(x.dtype)),
-    ("normalised", lambda f, x: central(1e-5)(f, x) / np.linalg.norm(central(1e-5)(f, x))),
-    ("x itself", lambda f, x: x.astype(float)),
-    ("zeros", lambda f, x: np.zeros(x.shape)),
-    ("the value", lambda f, x: f(x)),
-)
-
 # Erratum -----------------------------------------------------------------------------------------
 
 
@@ -221,104 +118,6 @@ def backward_in_einsum(x, W_1, b_1, W_2, b_2, y, t):
         np.einsum("no->o", y - t),
     )
 
-
-def network(f):
-    def answer(x, W_1, b_1, W_2, b_2, y, t):
-        h = np.tanh(x @ W_1 + b_1)
-        dy = y - t
-        dh = dy @ W_2.T
-        return f(x, h, dy, dh, dh * (1 - h**2), W_1, W_2)
-
-    return answer
-
-
-def as_if(x, h, dy, dz):
-    return x.T @ dz, dz.sum(0), h.T @ dy, dy.sum(0)
-
-
-TANH = "the derivative of tanh is missing"
-wrong(
-    "trained_attention.backward",
-    ("h for 1 - h²", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, dy, dh * h))),
-    ("1 - h", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, dy, dh * (1 - h)))),
-    ("1 + h²", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, dy, dh * (1 + h**2)))),
-    ("sigmoid's", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, dy, dh * h * (1 - h)))),
-    ("relu's", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, dy, dh * (h > 0)))),
-    ("squared", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, dy, dh * (1 - h**2) ** 2))),
-    ("absolute error", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, np.sign(dy), dz))),
-    (
-        "sign only in W_2",
-        network(lambda x, h, dy, dh, dz, A, B: (x.T @ dz, dz.sum(0), -h.T @ dy, dy.sum(0))),
-    ),
-    (
-        "sign only in b_2",
-        network(lambda x, h, dy, dh, dz, A, B: (x.T @ dz, dz.sum(0), h.T @ dy, -dy.sum(0))),
-    ),
-    (
-        "divided by outputs",
-        network(lambda x, h, dy, dh, dz, A, B: tuple(g / dy.shape[1] for g in as_if(x, h, dy, dz))),
-    ),
-    (
-        "divided by everything",
-        network(lambda x, h, dy, dh, dz, A, B: tuple(g / dy.size for g in as_if(x, h, dy, dz))),
-    ),
-    (
-        "transposed",
-        network(lambda x, h, dy, dh, dz, A, B: (dz.T @ x, dz.sum(0), dy.T @ h, dy.sum(0))),
-    ),
-    (
-        "weight decay",
-        network(
-            lambda x, h, dy, dh, dz, A, B: (
-                x.T @ dz + 1e-4 * A, dz.sum(0), h.T @ dy + 1e-4 * B, dy.sum(0),
-            )
-        ),
-    ),
-    (
-        "clipped",
-        network(
-            lambda x, h, dy, dh, dz, A, B: tuple(np.clip(g, -1, 1) for g in as_if(x, h, dy, dz))
-        ),
-    ),
-    (
-        "float64",
-        network(lambda x, h, dy, dh, dz, A, B: [g.astype(float) for g in as_if(x, h, dy, dz)]),
-        "single precision became double",
-    ),
-    ("dict", network(lambda x, h, dy, dh, dz, A, B: dict(enumerate(as_if(x, h, dy, dz))))),
-    ("three of four", network(lambda x, h, dy, dh, dz, A, B: as_if(x, h, dy, dz)[:3])),
-    (
-        "b_1 from W_1",
-        network(lambda x, h, dy, dh, dz, A, B: (x.T @ dz, (x.T @ dz).sum(0), h.T @ dy, dy.sum(0))),
-    ),
-    (
-        "W_1 with h",
-        network(lambda x, h, dy, dh, dz, A, B: (h.T @ dz, dz.sum(0), h.T @ dy, dy.sum(0))),
-    ),
-    (
-        "tanh missing for W_1 only",
-        network(lambda x, h, dy, dh, dz, A, B: (x.T @ dh, dz.sum(0), h.T @ dy, dy.sum(0))),
-    ),
-    (
-        "bias of the output forgotten",
-        lambda x, W_1, b_1, W_2, b_2, y, t: as_if(
-            x,
-            np.tanh(x @ W_1 + b_1),
-            np.tanh(x @ W_1 + b_1) @ W_2 - t,
-            ((np.tanh(x @ W_1 + b_1) @ W_2 - t) @ W_2.T) / np.cosh(x @ W_1 + b_1) ** 2,
-        ),
-    ),
-    (
-        "bias of the hidden layer forgotten",
-        lambda x, W_1, b_1, W_2, b_2, y, t: as_if(
-            x, np.tanh(x @ W_1), y - t, ((y - t) @ W_2.T) / np.cosh(x @ W_1) ** 2
-        ),
-    ),
-    (
-        "only the first example",
-        network(lambda x, h, dy, dh, dz, A, B: as_if(x[:1], h[:1], dy[:1], dz[:1])),
-    ),
-)  # fmt: skip
 
 # Make the layers real ----------------------------------------------------------------------------
 
@@ -366,85 +165,6 @@ def deep_with_what_was_kept(x, layers, grad_output):
         result[i] = gradient
     return x, result
 
-
-def deep(step=None, *, forward=None, finish=lambda output, gradient: (output, gradient)):
-    """A deep network with step(x, W, grad) → gradient of W, of x, and forward(x, W)."""
-
-    def right_step(x, W, grad):
-        back = grad * (1 - np.tanh(x @ W) ** 2)
-        return x.T @ back, grad + back @ W.T
-
-    step, forward = step or right_step, forward or (lambda x, W: x + np.tanh(x @ W))
-
-    def answer(x, layers, grad_output):
-        inputs = [x]
-        for W in layers:
-            inputs.append(forward(inputs[-1], W))
-        gradient, grad = np.zeros_like(layers), grad_output
-        for i in range(len(layers) - 1, -1, -1):
-            gradient[i], grad = step(inputs[i], layers[i], grad)
-        return finish(inputs[-1], gradient)
-
-    return answer
-
-
-def through(x, W, grad, factor):
-    back = grad * factor
-    return x.T @ back, grad + back @ W.T
-
-
-def deep_mutates(x, layers, grad_output):
-    gradient = deep()(x, layers, grad_output)[1]
-    for W in layers:
-        x += np.tanh(x @ W)
-    return x, gradient
-
-
-def deep_mutates_upstream(x, layers, grad_output):
-    result = deep()(x, layers, grad_output)
-    grad_output *= 2
-    return result
-
-
-wrong(
-    "trained_attention.deep",
-    ("right, but mutates x", deep_mutates),
-    ("right, but mutates grad_output", deep_mutates_upstream),
-    ("1 - tanh", deep(lambda x, W, g: through(x, W, g, 1 - np.tanh(x @ W)))),
-    ("1 - tanh²(tanh)", deep(lambda x, W, g: through(x, W, g, 1 - np.tanh(np.tanh(x @ W)) ** 2))),
-    ("1 + (1 - tanh²)", deep(lambda x, W, g: through(x, W, g, 2 - np.tanh(x @ W) ** 2))),
-    ("relu", deep(lambda x, W, g: through(x, W, g, (x @ W > 0).astype(x.dtype)))),
-    ("minus", deep(lambda x, W, g: through(x, W, g, np.tanh(x @ W) ** 2 - 1))),
-    ("gradient negated", deep(finish=lambda y, g: (y, -g))),
-    ("mean over rows", deep(finish=lambda y, g: (y, g / len(y)))),
-    ("only the output", deep(finish=lambda y, g: y)),
-    ("only the gradient", deep(finish=lambda y, g: g)),
-    ("exchanged", deep(finish=lambda y, g: (g, y))),
-    ("summed over layers", deep(finish=lambda y, g: (y, g.sum(0)))),
-    ("a list of gradients", deep(finish=lambda y, g: (y, list(g)))),
-    ("transposed", deep(finish=lambda y, g: (y, np.swapaxes(g, 1, 2).copy()))),
-    ("divided by depth", deep(finish=lambda y, g: (y, g / max(1, len(g))))),
-    ("float64", deep(finish=lambda y, g: (y.astype(float), g.astype(float)))),
-    (
-        "a float64 buffer",
-        deep(finish=lambda y, g: (y, np.array(g, dtype=float))),
-        "single precision became double",
-    ),
-    ("a float64 output", deep(finish=lambda y, g: (y.astype(float), g))),
-    ("linear layers", deep(lambda x, W, g: (x.T @ g, g + g @ W.T), forward=lambda x, W: x + x @ W)),
-    ("tanh of the sum", deep(forward=lambda x, W: np.tanh(x + x @ W))),
-    ("all but the last layer", lambda x, layers, g: (
-        deep()(x, layers[:-1], g)[0],
-        np.concatenate([deep()(x, layers[:-1], g)[1], np.zeros_like(layers[:1])])[: len(layers)],
-    )),
-    ("layers from the last to the first", lambda x, layers, g: deep()(x, layers[::-1], g)),
-    ("the last layer's gradient for all", deep(finish=lambda y, g: (
-        y, np.repeat(g[-1:], len(g), axis=0),
-    ))),
-    ("the gradient of x in place of the output", lambda x, layers, g: (
-        g, deep()(x, layers, g)[1],
-    )),
-)  # fmt: skip
 
 # Every derivative of an attention layer ----------------------------------------------------------
 
@@ -520,116 +240,29 @@ def scores(change):
     return layer(lambda r: {"dq": (ds := change(r) / r["root"]) @ r["k"], "dk": ds.T @ r["q"]})
 
 
-def softmax_of(change):
-    """The same, where change(scores) goes into the softmax."""
-
-    def answer(x, W_q, W_k, W_v, W_o, g):
-        s = change((x @ W_q) @ (x @ W_k).T / math.sqrt(W_k.shape[1]))
-        a = np.exp(s - s.max(1, keepdims=True))
-        a = a / a.sum(1, keepdims=True)
-        up, v = g @ W_o.T, x @ W_v
-        ds = a * (up @ v.T - (a * (up @ v.T)).sum(1, keepdims=True)) / math.sqrt(W_k.shape[1])
-        dq, dk, dv = ds @ (x @ W_k), ds.T @ (x @ W_q), a.T @ up
-        dx = dq @ W_q.T + dk @ W_k.T + dv @ W_v.T
-        return dx, x.T @ dq, x.T @ dk, x.T @ dv, (a @ v).T @ g
-
-    return answer
-
-
-OVERFLOW = "the exponentials overflow: the largest score was not subtracted"
-
-
-def softmax_without_shift(change):
-    """The same, where change(scores) goes into the exponential as it is."""
-
-    def answer(x, W_q, W_k, W_v, W_o, g):
-        q, k, v, root = x @ W_q, x @ W_k, x @ W_v, math.sqrt(W_k.shape[1])
-        a = np.exp(change(q @ k.T / root))
-        a = a / a.sum(1, keepdims=True)
-        up = g @ W_o.T
-        ds = a * (up @ v.T - (a * (up @ v.T)).sum(1, keepdims=True)) / root
-        dq, dk, dv = ds @ k, ds.T @ q, a.T @ up
-        dx = dq @ W_q.T + dk @ W_k.T + dv @ W_v.T
-        return dx, x.T @ dq, x.T @ dk, x.T @ dv, (a @ v).T @ g
-
-    return answer
-
-
-def layer_with_a_root_by_numpy(x, W_q, W_k, W_v, W_o, g):
-    q, k, v, root = x @ W_q, x @ W_k, x @ W_v, np.sqrt(W_k.shape[1])
-    s = q @ k.T / root
-    a = np.exp(s - s.max(1, keepdims=True))
-    a = a / a.sum(1, keepdims=True)
-    up = g @ W_o.T
-    ds = a * (up @ v.T - (a * (up @ v.T)).sum(1, keepdims=True)) / root
-    dq, dk, dv = ds @ k, ds.T @ q, a.T @ up
-    dx = dq @ W_q.T + dk @ W_k.T + dv @ W_v.T
-    return dx, x.T @ dq, x.T @ dk, x.T @ dv, (a @ v).T @ g
-
-
-def after(finish):
-    return lambda *arguments: finish(*layer(lambda r: {})(*arguments))
-
-
-def layer_mutates(x, W_q, W_k, W_v, W_o, grad_output):
-    result = layer(lambda r: {})(x, W_q, W_k, W_v, W_o, grad_output)
-    W_q -= 0.1
-    return result
-
-
-def as_if_residual(x, W_q, W_k, W_v, W_o, grad_output):
-    grad_x, *others = layer(lambda r: {})(x, W_q, W_k, W_v, W_o, grad_output)
-    return (grad_x + grad_output, *others)
-
-
-def hard(r):
-    chosen = np.eye(len(r["a"]), dtype=r["a"].dtype)[r["a"].argmax(1)]
-    return {"dq": 0 * r["dq"], "dk": 0 * r["dk"], "dv": chosen.T @ r["up"]}
-
+# Wrong programs ----------------------------------------------------------------------------------
 
 wrong(
+    "trained_attention.numerical_gradient",
+    (
+        "in the memory order of x",
+        {
+            "return gradient": "return gradient.ravel()"
+            '.reshape(x.shape, order="CF"[x.flags.f_contiguous])'
+        },
+    ),
+    ("in the type of x", {"return gradient": "return gradient.astype((x * 1.0).dtype)"}),
+    ("keeps whole numbers", {"return gradient": "return gradient.astype(x.dtype)"}),
+)
+wrong(
+    "trained_attention.deep",
+    ("float64", {"[-1], gradient": "[-1].astype(float), gradient.astype(float)"}),
+    ("a float64 output", {"return inputs[-1]": "return inputs[-1].astype(float)"}),
+)
+wrong(
     "trained_attention.layer_backward",
-    ("right, but mutates W_q", layer_mutates),
-    ("as if residual", as_if_residual),
-    ("hard attention", layer(hard)),
-    ("exchanged", layer(lambda r: {"dq": r["ds"].T @ r["k"], "dk": r["ds"] @ r["q"]})),
-    ("keys meet keys", layer(lambda r: {"dk": r["ds"].T @ r["k"]})),
-    ("queries meet queries", layer(lambda r: {"dq": r["ds"] @ r["q"]})),
-    ("values get the upstream", layer(lambda r: {"dv": r["up"]})),
-    ("no gradient of the keys", layer(lambda r: {"dk": 0 * r["dk"]})),
-    ("no gradient of the queries", layer(lambda r: {"dq": 0 * r["dq"]})),
-    ("no gradient of the values", layer(lambda r: {"dv": 0 * r["dv"]})),
-    ("only queries unscaled", layer(lambda r: {"dq": r["dq"] * r["root"]})),
-    ("only keys unscaled", layer(lambda r: {"dk": r["dk"] * r["root"]})),
-    ("multiplied with d_k", scores(lambda r: r["ds"] * r["root"] ** 3)),
-    ("plain mean", scores(lambda r: r["a"] * (r["da"] - r["da"].mean(1, keepdims=True)))),
-    ("mean over the queries", scores(lambda r: r["a"] * (r["da"] - (r["a"] * r["da"]).sum(0)))),
-    ("sum without weights", scores(lambda r: r["a"] * (r["da"] - r["da"].sum(1, keepdims=True)))),
-    ("no weights in front", scores(lambda r: r["da"] - (r["a"] * r["da"]).sum(1, keepdims=True))),
-    ("Jacobian of the other sign", scores(lambda r: -r["ds"] * r["root"])),
-    ("a sigmoid's", scores(lambda r: r["a"] * (1 - r["a"]) * (r["da"] - r["da"].mean()))),
-    ("scores clipped at 50", softmax_of(lambda s: np.clip(s, -50, 50))),
-    ("scores clipped at 700", softmax_of(lambda s: np.clip(s, -700, 700))),
-    ("x summed over tokens", after(lambda x, *W: (x.sum(0), *W))),
-    ("matrices transposed", after(lambda x, *W: (x, *(w.T for w in W)))),
-    ("negated", after(lambda *g: tuple(-a for a in g))),
-    ("divided by n", after(lambda x, *W: (x, *(w / x.dtype.type(len(x)) for w in W)))),
-    ("without x", after(lambda x, *W: W)),
-    ("W_k before W_q", after(lambda x, q, k, v, o: (x, k, q, v, o))),
-    ("x last", after(lambda x, *W: (*W, x))),
-    (
-        "float64",
-        after(lambda *g: tuple(a.astype(float) for a in g)),
-        "single precision became double",
-    ),
-    ("the root by NumPy", layer_with_a_root_by_numpy, "single precision became double"),
-    (
-        "the mean subtracted",
-        softmax_without_shift(lambda s: s - s.mean(1, keepdims=True)),
-        OVERFLOW,
-    ),
-    ("nothing subtracted", softmax_without_shift(lambda s: s), OVERFLOW),
-    ("a dictionary", after(lambda *g: dict(enumerate(g)))),
+    ("scores clipped at 50", {"np.exp(scores": "np.exp((scores := np.clip(scores, -50, 50))"}),
+    ("scores clipped at 700", {"np.exp(scores": "np.exp((scores := np.clip(scores, -700, 700))"}),
 )
 
 # The questions: what each wrong answer truly is --------------------------------------------------
@@ -654,7 +287,6 @@ right(
 table(
     "trained_attention.history",
     {
-        "the years are in the order of time, not of the letters": [sorted(HISTORY)],
         "the experiment came before the theory": [[1953, 1980, 1890, 1980, 1958, 1995]],
         "1964 is the filter that weakens, not the one that blocks": [
             [1964, 1980, 1890, 1995, 1953, 1964]
@@ -662,26 +294,6 @@ table(
         "late selection is not on the list": [[1958, 1980, 1890, 1995, 1963, 1980]],
         "2020 is the survey": [np.array([1958, 2020, 1890, 1995, 1953, 1980])],
         "six years are asked for, not their order": [[1, 2, 3, 4, 5, 6][::-1], [2, 4, 1, 6, 3, 5]],
-        None: [
-            [1958, 1980, 1890, 1995, 1953],
-            [1958, 1980, 1890, 1995, 1953, 1980, 1964],
-            [1958, 1980, 1891, 1995, 1953, 1980],
-            [1958, 1990, 1890, 1995, 1953, 1980],
-            [1958, 1980, 1890, 1995, 1953, 1985],
-            [1980, 1958, 1890, 1995, 1953, 1980],
-            [1995, 1980, 1890, 1958, 1953, 1980],
-            "1958",
-            1958,
-            [[1958, 1980, 1890, 1995, 1953, 1980]],
-            ["Broadbent", "Posner", "James", "Desimone", "Cherry", "Treisman"],
-            {1958, 1980},
-            [0] * 6,
-            [math.nan] * 6,
-            [1, 2, 3, 4, 5, 1980],
-            [1890, 1953, 1958, 1980, 1980, 2000],
-            [1958, 1980, 1890, 1995, math.nan, 1980],
-            "1958, 1980, 1890, 1995, 1953",
-        ],
     },
 )
 
@@ -705,29 +317,10 @@ table(
             [RULES[i] for i in order] for order in itertools.permutations(range(3))
         ][1:],
         "Hebb does not know the target": [[[0.9, -0.8], [1.4, -0.8], [0.9, -0.8]]],
-        "the gradient step climbs": [np.array([[0.5, -1], [1.2, -0.9], [0.1, -1.2]])],
         "Hebb adds": [[[0.5, -1], [0.8, -1.1], [0.1, -1.0]]],
         "the learning rate is missing": [
             [[0.5, -1], [1.2, -0.9], [4.5, 1.0]],
             [[0.5, -1], [3.0, 0.0], [0.9, -0.8]],
-        ],
-        "the ½ in the loss cancels the 2": [([0.5, -1], [1.2, -0.9], [1.3, -0.6])],
-        "the gradient step starts from the other w": [[[0.5, -1], [1.2, -0.9], [1.2, -0.9]]],
-        "these are the changes, not the new vectors": [[[0, 0], [0.2, 0.1], [0.4, 0.2]]],
-        None: [
-            [[0.5, -1], [1.2, -0.9]],
-            [0.5, -1, 1.2, -0.9, 0.9, -0.8],
-            [[0.5, -1], [1.2, -0.9], [0.9, -0.9]],
-            [[0.5, -1], [1.0, -1.0], [0.9, -0.8]],
-            [[0.5, -1], [0.9, -0.8], [1.2, -0.9]][:2],
-            [[0.5, -1.1], [1.2, -0.9], [0.9, -0.8]],
-            "x",
-            3,
-            [[0.5], [1.2], [0.9]],
-            [[[0.5, -1], [1.2, -0.9], [0.9, -0.8]]],
-            [[0.5, -1], [1.2001, -0.9], [0.9, -0.8]],
-            [[0.5, -1], [1.2, -0.9], [0.9, -0.80001]],
-            [[-1, 0.5], [-0.9, 1.2], [-0.8, 0.9]],
         ],
     },
 )
@@ -737,34 +330,15 @@ right("trained_attention.count", COUNT, np.array(COUNT), tuple(map(float, COUNT)
 table(
     "trained_attention.count",
     {
-        "every layer has matrices of its own": [[4096, 4096, 102400, 47360, 94720]],
         "the output projection has been forgotten": [[9216, 9216, 102400, 37120, 74240]],
         "the parameters do not depend on the number of tokens": [
-            [12288, 24576, 102400, 47360, 94720],
             [12288, 49152, 102400, 47360, 94720],
         ],
         "a dense layer connects every number with every number": [
-            [12288, 12288, 10240, 47360, 94720],
             [12288, 12288, 320, 47360, 94720],
-        ],
-        "the two products between tokens are missing": [[12288, 12288, 102400, 40960, 81920]],
-        "a multiply-add is one multiplication with its addition": [
-            np.array([12288, 12288, 102400, 94720, 189440])
         ],
         "the way back takes two products for each one forwards": [
             [12288, 12288, 102400, 47360, 142080],
-            [12288, 12288, 102400, 47360, 47360],
-        ],
-        None: [
-            [12288, 12288, 102400, 47360],
-            [12288, 12288, 102400, 47360, 94721],
-            [12289, 12289, 102400, 47360, 94720],
-            [12288, 12288, 102720, 47360, 94720],
-            [12288, 12288, 102400, 142080, 284160],
-            12288,
-            "x",
-            [36864, 36864, 102400, 47360, 94720],
-            [12288, 12288, 1024000, 47360, 94720],
         ],
     },
 )
@@ -803,7 +377,7 @@ table(
         "A is a 5 × 5 matrix: it knows five places and no more": [
             with_word(1, word) for word in ("yynn", "nyyn", "yyyn", "yyyy")
         ],
-        "a product with two matrices is linear": [with_word(1, "nyny")],
+        
         "a maximum passes all four tests without being attention": [
             with_word(2, word) for word in WORDS if word != "yyyy"
         ],

@@ -8,7 +8,7 @@ from docutils import nodes
 from myst_parser.mdit_to_docutils.base import default_slugify
 from sphinx.util.docutils import SphinxDirective
 
-from attention_book.exercise.catalogue import all_exercises
+from attention_book.checking.catalogue import all_exercises
 
 VERDICTS = {
     "right": "Right",

@@ -11,7 +11,7 @@ from finishing import after_the_pages
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-from attention_book.exercise.catalogue import all_exercises
+from attention_book.checking.catalogue import all_exercises
 
 # Scripts of extensions that Jupyter Book brings: live cells, toggled cells, tabs.
 UNUSED = r"(?i)thebe|toggle|design-tabs"

@@ -1,12 +1,12 @@
 """The exercises on attention over a sequence: pooling, the additive score, gradients."""
 
-import math
-
 import numpy as np
 
-from attention_book.exercise import Case, function_exercise, question
+from attention_book.attention_pooling import reference
+from attention_book.checking import Case, faults, function_exercise, letters, question
+from attention_book.softmax import softmax
 
-from . import reference
+PLACE = (1, 3)
 
 # 1 ---------------------------------------------------------------------------------------------
 
@@ -36,40 +36,40 @@ parameters.mistake(
     "the weights are not parameters",
     "There are 5 weights, one for each position, but they are computed from the input. Training "
     "changes what computes them.",
-    (5, 4, 1),
+    {0: 5},
 )
 parameters.mistake(
     "the scorer is counted as part of the sum",
     "The vector that scores belongs to the scores. When the weights are there, the sum needs "
     "nothing more.",
-    (3, 4, 1),
+    {0: 3},
 )
 parameters.mistake(
     "the sum is taken for the dense layer",
     "A dense layer mixes the features of one position with learned numbers. The sum mixes "
     "positions with numbers it is given.",
-    (4, 4, 1),
+    {0: 4},
 )
 parameters.mistake(
     "the bias of the dense layer is missing",
     "One number for each of 3 features, and a bias.",
-    (0, 3, 1),
+    {1: 3},
 )
 parameters.mistake(
     "the dense layer has no number for each position",
     "It is the same layer at all 5 positions. That is what a dense layer on the last axis means.",
-    (0, 20, 1),
+    {1: 20},
 )
 parameters.mistake(
     "nothing in that program mixes positions",
     "Softmax over one number, product, dense layers: all act on one position at a time. Token 0 "
     "reaches prediction 0 only.",
-    (0, 4, 5),
+    {2: 5},
 )
 parameters.mistake(
     "the weights are constant, the predictions are not",
     "Prediction 0 is an affine function of token 0, so it does change.",
-    (0, 4, 0),
+    {2: 0},
 )
 
 
@@ -80,12 +80,13 @@ parameters.mistake(
     title="Do matrices compute less?",
     difficulty="easy",
     minutes=10,
-    accepts=lambda answer: (
-        len(answer) == 5
-        and tuple(map(float, answer[:3])) == (524288, 524288, 4)
-        and abs(answer[3] - 2) < 0.01
-        and 1.2 < answer[4] < 3.2
-    ),
+    accepts=[
+        lambda loops: float(loops) == 524288,
+        lambda products: float(products) == 524288,
+        lambda factor: float(factor) == 4,
+        lambda memory: abs(memory - 2) < 0.01,
+        lambda time: 1.2 < time < 3.2,
+    ],
     hints=[
         "One score is a dot product of d numbers: d multiply-adds. How many scores are there?",
         "One number of the output takes n multiply-adds, and there are n·d of them.",
@@ -105,106 +106,91 @@ def complexity():
     return (524288, 524288, 4, 2.0, 2.1)
 
 
-@complexity.mistake(
+def _counted(*counts):
+    return lambda answer: tuple(answer[:3]) == counts
+
+
+def _measured(rule):
+    return lambda answer: _counted(524288, 524288, 4)(answer) and rule(*answer[3:])
+
+
+complexity.mistake(
     "five numbers are asked for",
     "Two counts, the factor per doubling, and two exponents that you measure.",
     (524288, 524288, 4),
+    lambda answer: isinstance(answer, str) or len([float(number) for number in answer]) != 5,
 )
-def _(answer):
-    return isinstance(answer, str) or len([float(number) for number in answer]) != 5
-
-
-def _counted(*wrong):
-    return lambda answer: tuple(answer[:3]) == wrong
-
-
-@complexity.mistake(
+complexity.mistake(
     "matrix products do not save multiply-adds",
     "They do the same ones, faster each: no interpreter between them, and caches well used. The "
     "count is the same.",
-    (524288, 16384, 4, 2.0, 2.1),
+    {1: 16384},
+    lambda answer: answer[1] < answer[0],
 )
-def _(answer):
-    return answer[1] < answer[0]
-
-
-for _wrong, _name, _hint in (
-    (
-        (262144, 262144, 4),
-        "one of the two products is missing",
-        "Scores take n·n·d, and the weighted sum takes n·n·d again.",
-    ),
-    (
-        (1048576, 1048576, 4),
-        "multiplications and additions are counted apart",
-        "A multiply-add is one multiplication together with its addition.",
-    ),
-    (
-        (16384, 16384, 4),
-        "that is the number of pairs",
-        "Each pair costs d multiply-adds for its score and d for its part in the sum.",
-    ),
-    (
-        (524288, 524288, 2),
-        "twice as many positions are four times as many pairs",
-        "Each of 2n queries meets 2n keys.",
-    ),
-    (
-        (524288, 524288, 8),
-        "the features do not double with the length",
-        "The count is 2·n²·d, and d stays 16.",
-    ),
-):
-    complexity.mistake(_name, _hint, (*_wrong, 2.0, 2.1))(_counted(*_wrong))
-
-
-@complexity.mistake(
+complexity.mistake(
+    "one of the two products is missing",
+    "Scores take n·n·d, and the weighted sum takes n·n·d again.",
+    {0: 262144, 1: 262144},
+    _counted(262144, 262144, 4),
+)
+complexity.mistake(
+    "multiplications and additions are counted apart",
+    "A multiply-add is one multiplication together with its addition.",
+    {0: 1048576, 1: 1048576},
+    _counted(1048576, 1048576, 4),
+)
+complexity.mistake(
+    "that is the number of pairs",
+    "Each pair costs d multiply-adds for its score and d for its part in the sum.",
+    {0: 16384, 1: 16384},
+    _counted(16384, 16384, 4),
+)
+complexity.mistake(
+    "twice as many positions are four times as many pairs",
+    "Each of 2n queries meets 2n keys.",
+    {2: 2},
+    _counted(524288, 524288, 2),
+)
+complexity.mistake(
+    "the features do not double with the length",
+    "The count is 2·n²·d, and d stays 16.",
+    {2: 8},
+    _counted(524288, 524288, 8),
+)
+complexity.mistake(
     "these are factors per doubling, not exponents",
     "Four times as much for twice the length is the exponent log2(4) = 2.",
-    (524288, 524288, 4, 4.0, 4.5),
+    {3: 4.0, 4: 4.5},
+    _measured(lambda memory, time: abs(memory - 4) < 0.04),
 )
-def _(answer):
-    return _counted(524288, 524288, 4)(answer) and abs(answer[3] - 4) < 0.04
-
-
-@complexity.mistake(
+complexity.mistake(
     "the weights are a matrix, not a row",
     "Each of n queries stores n weights. Ask for the weights, so that they are stored: without "
     "them the kernel keeps nothing of that size.",
-    (524288, 524288, 4, 1.0, 2.1),
+    {3: 1.0},
+    _measured(lambda memory, time: abs(memory - 1) < 0.3),
 )
-def _(answer):
-    return _counted(524288, 524288, 4)(answer) and abs(answer[3] - 1) < 0.3
-
-
-@complexity.mistake(
+complexity.mistake(
     "the exponent of the memory is exact",
     "It is counted in bytes, not in seconds, so it comes out as 2 without noise. Leave out short "
     "lengths, at which the inputs are larger than the weights.",
-    (524288, 524288, 4, 1.8, 2.1),
+    {3: 1.8},
+    _measured(lambda memory, time: abs(memory - 2) >= 0.01),
 )
-def _(answer):
-    return _counted(524288, 524288, 4)(answer) and abs(answer[3] - 2) >= 0.01
-
-
-@complexity.mistake(
+complexity.mistake(
     "the time does not grow in proportion to the length",
     "Matrix products lower the time by a factor, not the exponent. At short lengths the cost of "
     "the call hides the growth: measure from 256 on.",
-    (524288, 524288, 4, 2.0, 1.0),
+    {4: 1.0},
+    _measured(lambda memory, time: time <= 1.2),
 )
-def _(answer):
-    return _counted(524288, 524288, 4)(answer) and answer[4] <= 1.2
-
-
-@complexity.mistake(
+complexity.mistake(
     "the time grows less steeply than that",
     "An exponent of 3 would take n³ steps. Caches push it above 2, but not so far; take the "
     "shortest of several runs.",
-    (524288, 524288, 4, 2.0, 4.0),
+    {4: 4.0},
+    _measured(lambda memory, time: time >= 3.2),
 )
-def _(answer):
-    return _counted(524288, 524288, 4)(answer) and answer[4] >= 3.2
 
 
 # 3 ---------------------------------------------------------------------------------------------
@@ -220,10 +206,22 @@ def _matrix(P):
     return P
 
 
+def _is_matrix(P):
+    try:
+        return _matrix(P) is not None
+    except (ValueError, TypeError):
+        return False
+
+
 def _tells_apart(P):
     P = _matrix(P)
     one, other = (reference.pool(words + P, _SCORER) for words in (_WORDS, _WORDS[::-1]))
     return np.abs(one - other).max() > 1e-6
+
+
+def _middle_alone(P):
+    first, middle, last = (_WORDS + _matrix(P)) @ _SCORER
+    return middle > max(first, last) + 12
 
 
 @question(
@@ -247,64 +245,41 @@ def positions():
     return [[0.0, 0.0], [0.5, 0.0], [1.0, 0.0]]
 
 
-@positions.mistake(
+positions.mistake(
     "three vectors of two finite numbers are asked for",
     "One row for each position, as long as a word vector: a list of three lists.",
     [0.0, 0.5, 1.0],
+    lambda P: not _is_matrix(P),
 )
-def _(P):
-    try:
-        _matrix(P)
-    except (ValueError, TypeError):
-        return True
-    return False
-
-
-@positions.mistake(
+positions.mistake(
     "vectors of zeros change nothing",
     "This is pooling without positions, which gives both sentences one context.",
     [[0.0, 0.0], [0.0, 0.0], [0.0, 0.0]],
 )
-def _(P):
-    return not _matrix(P).any()
-
-
-@positions.mistake(
+positions.mistake(
     "one vector for all positions is no position",
     "It moves both contexts by the same amount. The positions must differ.",
     [[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]],
+    lambda P: np.ptp(_matrix(P), axis=0).max() < 1e-9,
 )
-def _(P):
-    return np.ptp(_matrix(P), axis=0).max() < 1e-9
-
-
-@positions.mistake(
+positions.mistake(
     "the first and the last position have the same vector",
     "Between the two sentences dog and man exchange exactly these two places.",
     [[1.0, 0.0], [0.0, 5.0], [1.0, 0.0]],
+    lambda P: np.abs(np.subtract(P[0], P[2])).max() < 1e-9,
 )
-def _(P):
-    P = _matrix(P)
-    return np.abs(P[0] - P[2]).max() < 1e-9
-
-
-@positions.mistake(
+positions.mistake(
     "the difference is too small to see",
     "The two contexts differ by less than a millionth. Take larger vectors.",
     [[0.0, 0.0], [0.0, 0.0], [1e-8, 0.0]],
+    lambda P: np.abs(_matrix(P)).max() < 1e-3,
 )
-def _(P):
-    return np.abs(_matrix(P)).max() < 1e-3
-
-
-@positions.mistake(
+positions.mistake(
     "the scorer sees the middle position only",
     "These vectors make the middle word take all the weight, and it is the same in both sentences.",
     [[0.0, 0.0], [500.0, 500.0], [1.0, 0.0]],
+    _middle_alone,
 )
-def _(P):
-    gap = (_WORDS + _matrix(P)) @ _SCORER
-    return gap[1] > max(gap[0], gap[2]) + 12
 
 
 # 4 ---------------------------------------------------------------------------------------------
@@ -324,7 +299,7 @@ def _pool_cases():
         Case("another bias", (x, w, -3.0)),
         Case("other sizes", _pool_inputs(2, B=4, S=7, d=2)),
         Case("no scorer, w = 0", (x, 0 * w, 0.0)),
-        Case("one position", _pool_inputs(3, S=1, B=3)),
+        Case("one position", _pool_inputs(3, S=1, B=3), rtol=1e-15),
         Case("scores of ten thousand", _pool_inputs(4, scale=1e4)),
         Case("sequences of very unlike scores", (unlike, w, 0.0)),
         Case("scores that are all low", (x - 900 * w / (w @ w), w, 0.0)),
@@ -348,8 +323,8 @@ def _pool_cases():
 def pool(x, w, b):
     """Return the weights and the context of attention pooling, as a tuple.
 
-    Shapes: x (B, S, d), w (d,), b a number; the weights are (B, S) and the context is (B, d),
-    both in the dtype of x. Scores of any size must be handled.
+    Shapes: x (B, S, d), w (d,), b a Python number; the weights are (B, S) and the context is
+    (B, d), both in the dtype of x. Scores of any size that this dtype can hold must be handled.
     """
     scores = x @ w + b
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
@@ -358,145 +333,83 @@ def pool(x, w, b):
     return weights, context
 
 
-def _softmax(scores, axis=-1):
-    exponentials = np.exp(scores - scores.max(axis=axis, keepdims=True))
-    return exponentials / exponentials.sum(axis=axis, keepdims=True)
+_WEIGHTS = "exponentials / exponentials.sum(axis=-1, keepdims=True)"
 
-
-def _context(weights, x):
-    return (weights[:, :, None] * x).sum(axis=1)
-
-
-@pool.mistake(
+pool.mistake(
     "it is still the program of the task",
     "Its softmax runs over an axis with one entry, so all weights are 1, and nothing is summed.",
-)
-def _(x, w, b):
-    weights = _softmax((x @ w + b)[:, :, None])
-    return weights[:, :, 0], weights * x
-
-
-@pool.mistake(
+    {"x @ w + b": "(x @ w + b)[:, :, None]",
+     "(weights[:, :, None] * x).sum(axis=1)": "weights * x",
+     "return weights": "return weights[:, :, 0]"},
+)  # fmt: skip
+pool.mistake(
     "every weight is 1: the softmax runs over an axis of one entry",
     "The softmax of a single number is 1. Let it run over the positions.",
+    {_WEIGHTS: "np.ones_like(scores)"},
 )
-def _(x, w, b):
-    weights = np.ones_like(x[:, :, 0])
-    return weights, _context(weights, x)
-
-
-@pool.mistake(
+pool.mistake(
     "the softmax runs over the batch",
     "A sequence must not depend on what else is in its batch: axis=1.",
+    {"axis=-1": "axis=0"},
 )
-def _(x, w, b):
-    weights = _softmax(x @ w + b, axis=0)
-    return weights, _context(weights, x)
-
-
-@pool.mistake(
+pool.mistake(
     "the softmax runs over the whole batch at once",
     "Each sequence has weights of its own that sum to 1.",
+    {"axis=-1": "axis=None"},
 )
-def _(x, w, b):
-    weights = _softmax(x @ w + b, axis=(0, 1))
-    return weights, _context(weights, x)
-
-
-@pool.mistake(
+pool.mistake(
     "a sigmoid does not make positions compete",
     "Each weight lies between 0 and 1, but they do not sum to 1, and the bias matters.",
+    {_WEIGHTS: "0.5 * (1 + np.tanh(scores / 2))"},
 )
-def _(x, w, b):
-    weights = 0.5 * (1 + np.tanh((x @ w + b) / 2))
-    return weights, _context(weights, x)
-
-
-@pool.mistake(
+pool.mistake(
     "the mean was taken after weighting",
     "The weights sum to 1 already. Dividing by the number of positions divides twice.",
+    {"sum(axis=1)": "mean(axis=1)"},
 )
-def _(x, w, b):
-    weights = _softmax(x @ w + b)
-    return weights, _context(weights, x) / x.dtype.type(x.shape[1])
-
-
-@pool.mistake(
+pool.mistake(
     "features were summed instead of positions",
     "A context has one number for each feature, so the sum runs over the positions.",
+    {"sum(axis=1)": "sum(axis=2)"},
 )
-def _(x, w, b):
-    weights = _softmax(x @ w + b)
-    return weights, (weights[:, :, None] * x).sum(axis=2)
-
-
-@pool.mistake(
+pool.mistake(
     "the positions were weighted but not added up",
     "What comes out is still a sequence. Sum over axis 1.",
+    {".sum(axis=1)": ""},
 )
-def _(x, w, b):
-    weights = _softmax(x @ w + b)
-    return weights, weights[:, :, None] * x
-
-
-@pool.mistake("the scorer is not used", "This is the plain mean, whatever w is.")
-def _(x, w, b):
-    weights = np.full_like(x[:, :, 0], 1 / x.shape[1])
-    return weights, _context(weights, x)
-
-
-@pool.mistake(
-    "the exponentials overflow or underflow: the largest score was not subtracted",
-    "Subtract the largest score of each sequence before the exponential.",
+pool.mistake(
+    "the scorer is not used",
+    "This is the plain mean, whatever w is.",
+    {_WEIGHTS: "np.full_like(scores, 1 / x.shape[1])"},
 )
-def _(x, w, b):
-    weights = np.exp(x @ w + b)
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    return weights, _context(weights, x)
-
-
-@pool.mistake(
+pool.mistake(
+    *faults.no_shift(
+        {" - scores.max(axis=-1, keepdims=True)": ""}, of="each sequence", underflow=True
+    )
+)
+pool.mistake(
     "one maximum was subtracted from the whole batch",
     "A sequence far below it underflows to 0/0. Each sequence needs its own.",
+    {"max(axis=-1, keepdims=True)": "max()"},
 )
-def _(x, w, b):
-    weights = np.exp(x @ w + b - (x @ w + b).max())
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    return weights, _context(weights, x)
-
-
-@pool.mistake(
+pool.mistake(
     "the scores are scaled",
     "The scorer is learned and finds its own size. Asked is x·w + b.",
+    {"x @ w + b": "(x @ w + b) / x.shape[-1] ** 0.5"},
 )
-def _(x, w, b):
-    weights = _softmax((x @ w + b) / math.sqrt(x.shape[-1]))
-    return weights, _context(weights, x)
-
-
-@pool.mistake(
+pool.mistake(
     "the bias was added to the weights",
     "It belongs to the scores, where the softmax cancels it.",
+    {"x @ w + b": "x @ w", _WEIGHTS: f"{_WEIGHTS} + b"},
 )
-def _(x, w, b):
-    weights = _softmax(x @ w) + b
-    return weights, _context(weights, x)
-
-
-@pool.mistake(
-    "an epsilon in the denominator makes every weight a little too small",
-    "After the maximum is subtracted the sum is at least 1 and needs no epsilon.",
+pool.mistake(
+    *faults.epsilon("exponentials.sum(axis=-1, keepdims=True)"),
 )
-def _(x, w, b):
-    exponentials = np.exp((x @ w + b) - (x @ w + b).max(axis=1, keepdims=True))
-    weights = exponentials / (exponentials.sum(axis=1, keepdims=True) + 1e-8)
-    return weights, _context(weights, x)
-
-
-@pool.mistake("context and weights are exchanged", "Return the weights first.")
-def _(x, w, b):
-    weights = _softmax(x @ w + b)
-    return _context(weights, x), weights
+pool.mistake(
+    "context and weights are exchanged",
+    "Return the weights first.",
+    {"return weights, context": "return context, weights"},
+)
 
 
 # 5 ---------------------------------------------------------------------------------------------
@@ -515,6 +428,7 @@ def _additive_cases():
         Case("other sizes", _additive_inputs(2, L=6, S=2, d_q=3, d_k=5, d=4)),
         Case("a batch", _additive_inputs(3, lead=(2,))),
         Case("a batch of heads", _additive_inputs(4, lead=(2, 3), L=4, S=3)),
+        Case("three leading dimensions", _additive_inputs(9, lead=(2, 1, 3), S=2)),
         Case("one hidden unit", _additive_inputs(5, d=1)),
         Case("states a thousand times as large", _additive_inputs(6, scale=1000.0)),
         Case("small states, where tanh is nearly linear", _additive_inputs(7, scale=0.01)),
@@ -545,109 +459,72 @@ def additive_scores(q, k, w, W_q, W_k):
     return np.tanh(from_query + from_key) @ w
 
 
-def _sums(q, k, W_q, W_k, sign=1):
-    return (q @ W_q)[..., :, None, :] + sign * (k @ W_k)[..., None, :, :]
+_HIDDEN = "np.tanh(from_query + from_key)"
 
-
-@additive_scores.mistake(
+additive_scores.mistake(
     "the tanh is missing",
     "Without it the query adds the same number to all scores of its row, and the softmax cancels "
     "that: every query gets the same weights.",
+    {"np.tanh": ""},
 )
-def _(q, k, w, W_q, W_k):
-    return _sums(q, k, W_q, W_k) @ w
-
-
-@additive_scores.mistake(
+additive_scores.mistake(
     "query and key each have a tanh of their own",
     "Then the two parts are only added, and the query cancels in the softmax. The tanh goes "
     "around the sum.",
+    {_HIDDEN: "(np.tanh(from_query) + np.tanh(from_key))"},
 )
-def _(q, k, w, W_q, W_k):
-    return (np.tanh(q @ W_q) @ w)[..., :, None] + (np.tanh(k @ W_k) @ w)[..., None, :]
-
-
-@additive_scores.mistake(
+additive_scores.mistake(
     "the tanh comes after w",
     "tanh(w · …) squeezes the score itself into (−1, 1). The hidden units are squeezed, the "
     "score is not.",
+    {f"{_HIDDEN} @ w": "np.tanh((from_query + from_key) @ w)"},
 )
-def _(q, k, w, W_q, W_k):
-    return np.tanh(_sums(q, k, W_q, W_k) @ w)
-
-
-@additive_scores.mistake(
+additive_scores.mistake(
     "the hidden units are added up without w",
     "Each hidden unit counts as much as its component of w says, and with its sign.",
+    {" @ w": ".sum(axis=-1)"},
 )
-def _(q, k, w, W_q, W_k):
-    return np.tanh(_sums(q, k, W_q, W_k)).sum(axis=-1)
-
-
-@additive_scores.mistake(
+additive_scores.mistake(
     "the difference was taken",
     "The name says it: query and key are added. (A learned W_k could turn the sign, but it is "
     "given here.)",
+    {"from_query +": "from_query -"},
 )
-def _(q, k, w, W_q, W_k):
-    return np.tanh(_sums(q, k, W_q, W_k, sign=-1)) @ w
-
-
-@additive_scores.mistake(
+additive_scores.mistake(
     "query and key were multiplied",
     "That is a dot product with a tanh in it. Additive attention adds.",
+    {"from_query +": "from_query *"},
 )
-def _(q, k, w, W_q, W_k):
-    return np.tanh((q @ W_q)[..., :, None, :] * (k @ W_k)[..., None, :, :]) @ w
-
-
-@additive_scores.mistake(
+additive_scores.mistake(
     "the scores are scaled",
     "The scale 1/√d belongs to dot products. Here the tanh bounds every hidden unit.",
+    {"@ w": "@ w / len(w) ** 0.5"},
 )
-def _(q, k, w, W_q, W_k):
-    return np.tanh(_sums(q, k, W_q, W_k)) @ w / math.sqrt(len(w))
-
-
-@additive_scores.mistake(
+additive_scores.mistake(
     "those are the weights",
     "Asked are the scores, before the softmax.",
+    lambda *arguments: softmax(additive_scores.solve(*arguments)),
 )
-def _(q, k, w, W_q, W_k):
-    return _softmax(np.tanh(_sums(q, k, W_q, W_k)) @ w)
-
-
-@additive_scores.mistake(
+additive_scores.mistake(
     "queries and keys have changed places",
     "A row belongs to a query: shape (..., L, S).",
+    lambda *arguments: np.swapaxes(additive_scores.solve(*arguments), -1, -2),
 )
-def _(q, k, w, W_q, W_k):
-    return np.swapaxes(np.tanh(_sums(q, k, W_q, W_k)) @ w, -1, -2)
-
-
-@additive_scores.mistake(
+additive_scores.mistake(
     "tanh was written with exponentials that overflow",
     "exp(2z) is infinite for large z, and inf/inf is NaN. np.tanh is stable.",
+    {_HIDDEN: "((e := np.exp(2 * (from_query + from_key))) - 1) / (e + 1)"},
 )
-def _(q, k, w, W_q, W_k):
-    large = np.exp(2 * _sums(q, k, W_q, W_k))
-    return (large - 1) / (large + 1) @ w
-
-
-@additive_scores.mistake(
+additive_scores.mistake(
     "that is a sigmoid",
     "tanh runs from −1 to 1 and is 0 at 0; the logistic function is not.",
+    {_HIDDEN: "(0.5 + 0.5 * np.tanh((from_query + from_key) / 2))"},
 )
-def _(q, k, w, W_q, W_k):
-    return 0.5 * (1 + np.tanh(_sums(q, k, W_q, W_k) / 2)) @ w
-
-
-@additive_scores.mistake(
+additive_scores.mistake(
     "that is a ReLU",
     "max(0, …) is a later choice. Bahdanau et al. take tanh.",
+    {_HIDDEN: "np.maximum(from_query + from_key, 0)"},
 )
-def _(q, k, w, W_q, W_k):
-    return np.maximum(_sums(q, k, W_q, W_k), 0) @ w
 
 
 # 6 ---------------------------------------------------------------------------------------------
@@ -655,22 +532,25 @@ def _(q, k, w, W_q, W_k):
 _REMEDIES = ("clip", "accumulate", "scale", "residual", "LayerNorm", "fan-in")
 
 
-def _letters(answer):
-    letters = [str(letter).strip().lower() for letter in answer]
-    if len(letters) != 6 or not set(letters) <= set("abcdef"):
+def _cures(answer):
+    answer = letters(answer)
+    if len(answer) != 6 or not set(answer) <= set("abcdef"):
         raise ValueError("not six letters")
-    return dict(zip(_REMEDIES, letters, strict=True))
+    return dict(zip(_REMEDIES, answer, strict=True))
 
 
-def _cured(answer):
-    return "".join(_letters(answer).values()) == "bdcaef"
+def _are_cures(answer):
+    try:
+        return _cures(answer) is not None
+    except ValueError:
+        return False
 
 
 @question(
     title="Which cure for which gradient?",
     difficulty="medium",
     minutes=10,
-    accepts=_cured,
+    accepts=lambda answer: letters(answer) == "bdcaef",
     hints=[
         "Clipping can only make a gradient shorter. Accumulation does not change its size at all.",
         "1/√d_k is one constant, fixed before training. What does it depend on, and what not?",
@@ -692,75 +572,52 @@ def cures():
     return "bdcaef"
 
 
-@cures.mistake(
+cures.mistake(
     "six letters from a to f are asked for",
     "A word of six letters, one for each remedy, such as 'abcdef'.",
     "bdca",
+    lambda answer: not _are_cures(answer),
 )
-def _(answer):
-    try:
-        _letters(answer)
-    except (ValueError, TypeError):
-        return True
-    return False
-
-
-@cures.mistake(
+cures.mistake(
     "clipping only shortens",
     "A gradient of 1e-9 stays 1e-9 under clipping. It is made for gradients that are too long.",
     "fdcaeb",
+    lambda answer: _cures(answer)["clip"] != "b",
 )
-def _(answer):
-    return _letters(answer)["clip"] != "b"
-
-
-@cures.mistake(
+cures.mistake(
     "accumulation changes no gradient",
     "The sum over small batches is the gradient of the large one, to the last digits. It saves "
     "memory.",
     "bacdef",
+    lambda answer: _cures(answer)["accumulate"] != "d",
 )
-def _(answer):
-    return _letters(answer)["accumulate"] != "d"
-
-
-@cures.mistake(
+cures.mistake(
     "the scale knows d_k and nothing else",
     "1/√d_k undoes the growth that comes from the number of features. Activations that grow by "
     "themselves are not its business.",
     "bdeacf",
+    lambda answer: _cures(answer)["scale"] != "c",
 )
-def _(answer):
-    return _letters(answer)["scale"] != "c"
-
-
-@cures.mistake(
+cures.mistake(
     "what keeps tokens different is adding the input back",
     "An attention layer averages. Only what goes around it is not averaged: the residual "
     "connection.",
     "bdcfea",
+    lambda answer: _cures(answer)["residual"] != "a",
 )
-def _(answer):
-    return _letters(answer)["residual"] != "a"
-
-
-@cures.mistake(
+cures.mistake(
     "initial values act once, normalisation acts at every step",
     "1/√fan_in sets the size of a random matrix before training; layer normalisation brings "
     "every vector back to one size, also when it has grown.",
     "bdcafe",
+    lambda answer: _cures(answer)["LayerNorm"] != "e",
 )
-def _(answer):
-    return _letters(answer)["LayerNorm"] != "e"
-
-
-@cures.mistake(
+cures.mistake(
     "one trouble is named twice",
     "Each remedy acts on another one of the six.",
     "bdcaee",
+    lambda answer: len(set(_cures(answer).values())) < 6,
 )
-def _(answer):
-    return len(set(_letters(answer).values())) < 6
 
 
 # 7 ---------------------------------------------------------------------------------------------
@@ -781,6 +638,11 @@ def _gradient_cases():
         Case("no scorer yet, w = 0", (x, 0 * w, rng.standard_normal(x[:, 0].shape))),
         case("one position", 25, S=1, atol=1e-13),
         case("a saturated softmax", 26, scale=3000.0, atol=1e-9),
+        Case(
+            "scores that are all low",
+            (x - 900 * w / (w @ w), w, rng.standard_normal(x[:, 0].shape)),
+            atol=1e-9,
+        ),
     ]
 
 
@@ -809,104 +671,65 @@ def scorer_gradient(x, w, grad_output):
     return (grad_scores[:, :, None] * x).sum(axis=(0, 1))
 
 
-def _gradient(x, w, g, *, weights=None, centre=None, grad_scores=None):
-    """Right in all but what is handed in."""
-    weights = _softmax(x @ w) if weights is None else weights
-    centre = _context(weights, x) if centre is None else centre
-    if grad_scores is None:
-        grad_scores = weights * ((x - centre[:, None]) @ g[:, :, None])[:, :, 0]
-    return (grad_scores[:, :, None] * x).sum(axis=(0, 1))
+_GRAD_SCORES = "weights * (centred * grad_output[:, None]).sum(axis=2)"
+_GRAD_WEIGHTS = "(x * grad_output[:, None]).sum(axis=2)"
+_GRADIENT = "(grad_scores[:, :, None] * x).sum(axis=(0, 1))"
 
-
-@scorer_gradient.mistake(
-    "the softmax Jacobian is not diagonal",
-    "Raising one score lowers all other weights: that is what subtracting the context does.",
+scorer_gradient.mistake(
+    *faults.diagonal(
+        {_GRAD_SCORES: f"weights * (1 - weights) * {_GRAD_WEIGHTS}"},
+        "Raising one score lowers all other weights: that is what subtracting the context does.",
+    )
 )
-def _(x, w, grad_output):
-    weights = _softmax(x @ w)
-    grad_weights = (x @ grad_output[:, :, None])[:, :, 0]
-    return _gradient(x, w, grad_output, grad_scores=weights * (1 - weights) * grad_weights)
-
-
-@scorer_gradient.mistake(
+scorer_gradient.mistake(
     "the context was not subtracted",
     "Σ α_j x_j (x_j · g) is a second moment; the gradient needs the covariance.",
+    {"x - context[:, None]": "x"},
 )
-def _(x, w, grad_output):
-    return _gradient(x, w, grad_output, centre=np.zeros_like(x[:, 0]))
-
-
-@scorer_gradient.mistake(
+scorer_gradient.mistake(
     "the plain mean was subtracted",
     "The centre is the weighted mean, which is the context.",
+    {"context[:, None]": "x.mean(axis=1, keepdims=True)"},
 )
-def _(x, w, grad_output):
-    return _gradient(x, w, grad_output, centre=x.mean(axis=1))
-
-
-@scorer_gradient.mistake(
+scorer_gradient.mistake(
     "the covariance is not weighted",
     "Positions of small weight hardly move the context, so they count little here too.",
+    {"weights = exponentials / exponentials.sum": "weights = (e := np.ones_like(scores)) / e.sum"},
 )
-def _(x, w, grad_output):
-    return _gradient(x, w, grad_output, weights=np.full_like(x[:, :, 0], 1 / x.shape[1]))
-
-
-@scorer_gradient.mistake(
+scorer_gradient.mistake(
     "the softmax was passed over",
     "x · g is the gradient of the weights, not yet that of the scores.",
+    {_GRAD_SCORES: _GRAD_WEIGHTS},
 )
-def _(x, w, grad_output):
-    return _gradient(x, w, grad_output, grad_scores=(x @ grad_output[:, :, None])[:, :, 0])
-
-
-@scorer_gradient.mistake(
+scorer_gradient.mistake(
     "the mean over the batch was taken",
     "The loss is a sum over the sequences, so their gradients add.",
+    {_GRADIENT: f"{_GRADIENT} / len(x)"},
 )
-def _(x, w, grad_output):
-    return _gradient(x, w, grad_output) / len(x)
-
-
-@scorer_gradient.mistake(
-    "the sign is turned",
-    "This is the direction of descent. The gradient itself points uphill.",
-)
-def _(x, w, grad_output):
-    return -_gradient(x, w, grad_output)
-
-
-@scorer_gradient.mistake(
+scorer_gradient.mistake(*faults.downhill({_GRADIENT: f"-{_GRADIENT}"}))
+scorer_gradient.mistake(
     "there is one gradient for each sequence",
     "All sequences share one scorer: add over the batch.",
+    {"axis=(0, 1)": "axis=1"},
 )
-def _(x, w, grad_output):
-    return np.stack([_gradient(x[b : b + 1], w, grad_output[b : b + 1]) for b in range(len(x))])
-
-
-@scorer_gradient.mistake(
+scorer_gradient.mistake(
     "only the variances are used",
     "The features vary together: a covariance has entries off the diagonal.",
+    {_GRADIENT: "(weights[:, :, None] * centred**2 * grad_output[:, None]).sum(axis=(0, 1))"},
 )
-def _(x, w, grad_output):
-    weights = _softmax(x @ w)
-    centred = x - _context(weights, x)[:, None]
-    return (weights[:, :, None] * centred**2 * grad_output[:, None]).sum(axis=(0, 1))
-
-
-@scorer_gradient.mistake(
+scorer_gradient.mistake(
     "the scores were scaled",
     "Pooling has the score x·w, without 1/√d.",
+    {"x @ w": "x @ w / len(w) ** 0.5"},
 )
-def _(x, w, grad_output):
-    return _gradient(x, w, grad_output, weights=_softmax(x @ w / math.sqrt(len(w))))
-
-
-@scorer_gradient.mistake(
-    "the exponentials overflow: the largest score was not subtracted",
-    "The weights are needed here too. Subtract the largest score of each sequence before the "
-    "exponential.",
+scorer_gradient.mistake(
+    *faults.no_shift(
+        {" - scores.max(axis=1, keepdims=True)": ""},
+        {"scores.max(": "scores.mean("},
+        hint="The weights are needed here too. Subtract the largest score of each sequence before "
+        "the exponential.",
+    )
 )
-def _(x, w, grad_output):
-    weights = np.exp(x @ w)
-    return _gradient(x, w, grad_output, weights=weights / weights.sum(axis=1, keepdims=True))
+scorer_gradient.mistake(
+    *faults.epsilon("exponentials.sum(axis=1, keepdims=True)"),
+)

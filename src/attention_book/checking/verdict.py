@@ -42,8 +42,9 @@ class Verdict:
         if self.code:
             parts.append("\n".join("    " + line for line in self.code.splitlines()))
         if self.got is not None:
-            got, want, _, where = _window(self.got, self.want, self.differs)
-            parts.append(f"{where}yours:\n{_numbers(got, want)}\nright:\n{_numbers(want, got)}")
+            got, want, differs, where = _window(self.got, self.want, self.differs)
+            yours, right = _numbers(got, want, differs), _numbers(want, got, differs)
+            parts.append(f"{where}yours:\n{yours}\nright:\n{right}")
         return "\n".join(parts)
 
     __repr__ = __str__
@@ -67,13 +68,6 @@ class Verdict:
         )
 
 
-def close(got, want, rtol, atol=0.0):
-    """Return elementwise whether two arrays of one shape agree; NaN agrees with NaN."""
-    tiny = np.finfo(want.dtype).tiny if np.issubdtype(want.dtype, np.floating) else 0
-    with np.errstate(all="ignore"):
-        return np.isclose(got, want, rtol=rtol, atol=max(rtol * 1e-6, tiny, atol), equal_nan=True)
-
-
 def _window(got, want, differs):
     """Return the matrices around the first difference, and the words that say where."""
     got, want, differs = map(np.atleast_2d, (got, want, differs))
@@ -88,19 +82,19 @@ def _window(got, want, differs):
     return got[rows, columns], want[rows, columns], differs[rows, columns], where
 
 
-def _format(value, other):
-    """Write a number with as many digits as it takes to see that it differs."""
+def _format(value, other, differs):
+    """Write a number with as many digits as it takes to see that it differs, if it does."""
     for digits in (4, 8, 17):
         text = f"{value:.{digits}g}"
-        if text != f"{other:.{digits}g}" or value == other:
+        if text != f"{other:.{digits}g}" or not differs:
             return text
     return text
 
 
-def _numbers(values, others):
+def _numbers(values, others, differs):
     cells = [
-        [_format(a, b) for a, b in zip(*rows, strict=True)]
-        for rows in zip(values, others, strict=True)
+        [_format(*cell) for cell in zip(*rows, strict=True)]
+        for rows in zip(values, others, differs, strict=True)
     ]
     width = max((len(cell) for row in cells for cell in row), default=0)
     return "\n".join("    " + "  ".join(cell.rjust(width) for cell in row) for row in cells)
@@ -118,7 +112,7 @@ def _table(name, values, others, differs):
             outline = "outline:2px solid;font-weight:bold;" if differ else ""
             cells.append(
                 f'<td style="{outline}background:rgba(47,120,189,{shade:.2f})">'
-                f"{_format(value, other)}</td>"
+                f"{_format(value, other, differ)}</td>"
             )
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return f"<table><caption>{name}</caption><tbody>{''.join(rows)}</tbody></table>"

@@ -4,19 +4,20 @@ import contextlib
 import copy
 import inspect
 import io
-import numbers
-import reprlib
+import sysconfig
 import traceback
 import warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from attention_book.source import source_of
 
+from .compare import difference, equal, is_number, kind
 from .store import record
-from .verdict import Text, Verdict, close
+from .verdict import Text, Verdict
 
 _LEVELS = ("easy", "medium", "hard")
 
@@ -46,21 +47,20 @@ def random_inputs(seed, *, lead=(), L=3, S=7, d_k=5, d_v=2, scale=1.0, dtype=np.
 
 @dataclass(frozen=True)
 class Mistake:
-    """A known wrong answer: its name, the hint that belongs to it, and the answer itself."""
+    """A known mistake: its name, its hint, and the wrong answers that make it."""
 
     name: str
     hint: str
-    answer: object
+    wrongs: tuple
     recognises: object = None
 
 
 def function_exercise(*, title, difficulty, minutes, cases, hints):
     """Make the decorated function an exercise: its docstring the task, its body the solution.
 
-    ``cases`` is a function that returns a list of :class:`Case`. Mistakes are registered with
-    ``@exercise.mistake(name, hint)`` over a wrong program.
+    ``cases`` is a function that returns a list of :class:`Case`.
     """
-    return lambda solution: FunctionExercise(solution, title, difficulty, minutes, hints, cases)
+    return lambda solve: FunctionExercise(solve, title, difficulty, minutes, hints, cases)
 
 
 def letters(answer):
@@ -75,25 +75,26 @@ def letters(answer):
 def question(*, title, difficulty, minutes, hints, accepts=None, rtol=1e-9):
     """Make the decorated function an exercise answered with a value, which its body returns.
 
-    Without ``accepts`` the answer must equal that value. With it, ``accepts(answer)`` says
-    whether any other value is right too.
+    Without ``accepts`` the answer must equal that value. ``accepts(answer)`` says whether another
+    value is right too; a list of such functions judges the parts of an answer, one each.
     """
-    return lambda solution: Question(solution, title, difficulty, minutes, hints, accepts, rtol)
+    return lambda solve: Question(solve, title, difficulty, minutes, hints, accepts, rtol)
 
 
 class Exercise:
     """An exercise: ``check`` an answer, ask for a ``hint``, look at the ``solution``."""
 
-    def __init__(self, solution, title, difficulty, minutes, hints):
+    def __init__(self, solve, title, difficulty, minutes, hints):
         if difficulty not in _LEVELS:
             raise ValueError(f"difficulty is {difficulty!r}; it needs one of {', '.join(_LEVELS)}")
-        self.name = solution.__name__
-        self.id = ".".join([*solution.__module__.split(".")[-2:-1], self.name])
+        self.solve = solve
+        self.name = solve.__name__
+        chapter = solve.__module__.split(".")[1:][-1:]  # none in a notebook, __main__
+        self.id = ".".join([*chapter, self.name])
         self.title, self.difficulty, self.minutes = title, difficulty, minutes
-        self.task = inspect.cleandoc(solution.__doc__)
+        self.task = inspect.cleandoc(solve.__doc__)
         self.hints = tuple(hints)
         self.mistakes = []
-        self.answer = solution
         self._hints_given = 0
 
     def __repr__(self):
@@ -132,7 +133,7 @@ class Exercise:
     @cached_property
     def source(self):
         """The solution as the reader would write it."""
-        return source_of(self.answer)
+        return source_of(self.solve)
 
     def _known(self, mistake, *, exactly=True, case=None):
         lines = [mistake.hint]
@@ -152,29 +153,55 @@ class Exercise:
 class FunctionExercise(Exercise):
     """An exercise that is answered with a function."""
 
-    def __init__(self, solution, title, difficulty, minutes, hints, cases):
-        super().__init__(solution, title, difficulty, minutes, hints)
+    def __init__(self, solve, title, difficulty, minutes, hints, cases):
+        super().__init__(solve, title, difficulty, minutes, hints)
         self._make_cases = cases
+        self._tried = {}
 
     @cached_property
     def cases(self):
         """The calls that an answer is tried on."""
         return self._make_cases()
 
-    def mistake(self, name, hint):
-        """Register the decorated wrong program as a known mistake."""
+    def mistake(self, name, hint, *wrong):
+        """Register a known mistake: wrong programs, of which each makes it.
 
-        def register(program):
-            self.mistakes.append(Mistake(name, hint, program))
-            return program
+        A program is a function, or the solution with some of its parts exchanged:
+        ``{"math.sqrt(q.shape[-1])": "q.shape[-1]"}``. A part that is not there is an error.
+        """
+        programs = tuple(self.exchanged(w) if isinstance(w, dict) else w for w in wrong)
+        self.mistakes.append(Mistake(name, hint, programs))
 
-        return register
+    def exchanged(self, parts):
+        """Return the solution with some of its parts exchanged, as a program."""
+        source = self.source
+        for part, other in parts.items():
+            if part not in source:
+                raise ValueError(f"{self.name}: the solution has no part {part!r}")
+            source = source.replace(part, other)
+        made = []
+
+        def program(*args, **kwargs):
+            if not made:  # once, when it is needed
+                names = {}
+                exec(source, self.solve.__globals__, names)
+                made.append(names[self.name])
+            return made[0](*args, **kwargs)
+
+        return program
+
+    def _outcomes_of(self, program):
+        """What one of the exercise's own programs does on all cases, tried once."""
+        cases = self.cases
+        if program not in self._tried:
+            self._tried[program] = [_run(program, case) for case in cases]
+        return self._tried[program]
 
     def _judge(self, answer=None, *rest):
         if answer is None or answer is ...:
             return self._unwritten()
         if rest or not callable(answer):
-            found = "several things" if rest else f"an object of type {_kind(answer)}"
+            found = "several things" if rest else f"an object of type {kind(answer)}"
             return Verdict(
                 "wrong",
                 f"{self.name}: check needs the function itself",
@@ -199,15 +226,12 @@ class FunctionExercise(Exercise):
         return verdict
 
     def _compare(self, outcomes):
-        right = [_run(self.answer, case) for case in self.cases]
-        agrees = [
-            _agree(got, want, case)
-            for got, want, case in zip(outcomes, right, self.cases, strict=True)
-        ]
+        right = self._outcomes_of(self.solve)
+        agrees = self._agree(outcomes, right)
         if all(agrees):
             return Verdict("passed", f"{self.name}: passed all {len(self.cases)} cases")
         first = agrees.index(False)
-        case, got, want = self.cases[first], outcomes[first], right[first]
+        case, got = self.cases[first], outcomes[first]
 
         exact, likely = self._recognise(outcomes, agrees)
         if exact:
@@ -219,18 +243,19 @@ class FunctionExercise(Exercise):
                 (f"On the case “{case.name}”, {_shapes(case)}:",),
                 code=_own_traceback(got.error),
             )
-        problem = self._problem(got.value, want.value, case)
-        if problem is not None and problem.got is None:
-            return problem
+        found = self._difference(got, right[first], case)
+        if found is not None and found.got is None:
+            return self._misses(found, case)
         if likely:
             return self._known(likely, exactly=False, case=case)
-        names = list(inspect.signature(self.answer).parameters)
+        names = list(inspect.signature(self.solve).parameters)
         changed = " and ".join(names[key] if isinstance(key, int) else key for key in got.mutated)
-        if problem is not None:
+        if found is not None:
+            verdict = self._misses(found, case)
             also = (f"It also changes {changed}.",) if changed else ()
-            return replace(problem, lines=(*problem.lines, *also))
+            return replace(verdict, lines=(*verdict.lines, *also))
         is_right = all(
-            mine.error is None and _equal(mine.value, its.value, case.rtol, case.atol)
+            mine.error is None and self._difference(mine, its, case) is None
             for mine, its, case in zip(outcomes, right, self.cases, strict=True)
         )
         return Verdict(
@@ -241,97 +266,86 @@ class FunctionExercise(Exercise):
             ("The caller's array must be left as it was: work on a copy, avoid += and out=.",),
         )
 
+    def _difference(self, mine, its, case):
+        return difference(mine.value, its.value, case.rtol, case.atol, f", with {_shapes(case)}")
+
+    def _agree(self, outcomes, others):
+        """Return for each case whether two runs are alike: value, kind of error, mutations."""
+        return [
+            mine.mutated == its.mutated
+            and type(mine.error) is type(its.error)
+            and (mine.error is not None or equal(mine.value, its.value, case.rtol, case.atol))
+            for mine, its, case in zip(outcomes, others, self.cases, strict=True)
+        ]
+
     def _recognise(self, outcomes, agrees):
         """Return the known mistake that the outcomes are exactly, and the one they are likely.
 
         An error of the same type says little: an exact one must share a wrong value. A likely one
         explains the first wrong case and more of the wrong ones than any other mistake (one
-        coincidence is chance), and spoils none that is right here.
+        coincidence is chance, and so is being NaN in the same places), and spoils none that is
+        right here.
         """
-        first, wrong = agrees.index(False), agrees.count(False)
+        right, wrong = self._outcomes_of(self.solve), agrees.count(False)
+        first = agrees.index(False)
+        says = [
+            not agreed and (mine.error is not None or not self._is_nan(mine, its, case))
+            for mine, its, case, agreed in zip(outcomes, right, self.cases, agrees, strict=True)
+        ]
         wrong_value = any(
             mine.error is None and not agreed for mine, agreed in zip(outcomes, agrees, strict=True)
         )
         shared = {}
-        for number, mistake in enumerate(self.mistakes):
-            same = [
-                _agree(mine, _run(mistake.answer, case), case)
-                for mine, case in zip(outcomes, self.cases, strict=True)
-            ]
-            if all(same) and wrong_value:
-                return mistake, None
-            spoils = any(mine and not its for mine, its in zip(agrees, same, strict=True))
-            explained = sum(same) - sum(agrees)
-            starts = same[first] and outcomes[first].error is None
-            if starts and not spoils and explained >= min(2, wrong):
-                shared[number] = explained
-        best = [number for number, count in shared.items() if count == max(shared.values())]
-        return None, self.mistakes[best[0]] if len(best) == 1 else None
+        for mistake in self.mistakes:
+            for program in mistake.wrongs:
+                same = self._agree(outcomes, self._outcomes_of(program))
+                if all(same) and wrong_value:
+                    return mistake, None
+                spoils = any(mine and not its for mine, its in zip(agrees, same, strict=True))
+                explained = sum(same) - sum(agrees)
+                says_more = any(its and said for its, said in zip(same, says, strict=True))
+                starts = same[first] and outcomes[first].error is None
+                if starts and not spoils and says_more and explained >= min(2, wrong):
+                    count, _ = shared.get(mistake.name, (0, None))
+                    shared[mistake.name] = max(count, explained), mistake
+        most = max((count for count, _ in shared.values()), default=0)
+        best = [mistake for count, mistake in shared.values() if count == most]
+        return None, best[0] if len(best) == 1 else None
 
-    def _problem(self, got, want, case):
-        """Return what is wrong with a value, None when it equals the right one."""
-        if isinstance(want, (tuple, list)):
-            kind = _kind(want)
-            if not isinstance(got, (tuple, list)) or len(got) != len(want):
-                several = isinstance(got, (tuple, list))
-                found = f"{len(got)} values" if several else f"the type {_kind(got)}"
-                return self._reject(case, f"It returned {found}; it needs a {kind} of {len(want)}.")
-            for number, pair in enumerate(zip(got, want, strict=True)):
-                problem = self._problem(*pair, case)
-                if problem is not None:
-                    first = f"In value {number} of the {kind}: {problem.lines[0]}"
-                    return replace(problem, lines=(first, *problem.lines[1:]))
-            return None
-        if _is_number(want):
-            if not _is_number(got):
-                shape = f" of shape {got.shape}" if isinstance(got, np.ndarray) else ""
-                return self._reject(
-                    case, f"It returned the type {_kind(got)}{shape}; it needs a plain number."
-                )
-            got, want = np.asarray(_float(got)), np.asarray(_float(want))
-        elif not isinstance(want, np.ndarray):
-            if _equal(got, want, case.rtol):
-                return None
-            return self._reject(case, f"It returned {reprlib.repr(got)}; it needs {want!r}.")
-        elif type(got) is not np.ndarray:
-            return self._reject(
-                case,
-                f"It returned the type {_kind(got)}; it needs a NumPy array of shape {want.shape}.",
-            )
-        elif got.shape != want.shape:
-            return self._reject(
-                case,
-                f"It returned the shape {got.shape}; it needs {want.shape}, with {_shapes(case)}.",
-            )
-        elif got.dtype != want.dtype:
-            return self._reject(
-                case, f"It returned the dtype {got.dtype}; here it needs {want.dtype}."
-            )
-        if close(got, want, case.rtol, case.atol).all():
-            return None
-        lines = [f"On the case “{case.name}”, {_shapes(case)}, the numbers differ."]
-        if not np.isfinite(got).all():
+    def _is_nan(self, mine, its, case):
+        """Return whether a value is wrong only in being NaN or infinite."""
+        found = self._difference(mine, its, case)
+        return (
+            found is not None
+            and found.got is not None
+            and not np.isfinite(found.got[found.differs]).any()
+        )
+
+    def _misses(self, found, case):
+        """Return the verdict on a value that differs from the right one."""
+        headline = f"{self.name}: not right yet"
+        if found.got is None:
+            line = f"{found.where}On the case “{case.name}”: {found.words}"
+            return Verdict("wrong", headline, (line,))
+        line = f"{found.where}On the case “{case.name}”, {_shapes(case)}, the numbers differ."
+        lines = [line]
+        if not np.isfinite(found.got).all():
             lines.append("Yours are not all finite: look for an overflow or a 0/0.")
-        unchanged = [
+        returned = [
             name
             for name, value in self._arguments(case).items()
-            if isinstance(value, np.ndarray) and np.array_equal(value, got)
+            if isinstance(value, np.ndarray)
+            and np.array_equal(value, found.got)
+            and len(np.unique(value)) > 1  # one number alone may be the same by chance
         ]
-        if unchanged:
-            lines.append(f"Your function returns its argument {unchanged[0]} as it came.")
-        differs = ~close(got, want, case.rtol, case.atol)
+        if returned:
+            lines.append(f"Your function returns its argument {returned[0]} as it came.")
         return Verdict(
-            "wrong", f"{self.name}: not right yet", tuple(lines),
-            got=got, want=want, differs=differs,
-        )  # fmt: skip
-
-    def _reject(self, case, line):
-        return Verdict(
-            "wrong", f"{self.name}: not right yet", (f"On the case “{case.name}”: {line}",)
+            "wrong", headline, tuple(lines), got=found.got, want=found.want, differs=found.differs
         )
 
     def _arguments(self, case):
-        return inspect.signature(self.answer).bind(*case.args, **case.kwargs).arguments
+        return inspect.signature(self.solve).bind(*case.args, **case.kwargs).arguments
 
     def _misfit(self, answer):
         """Return a verdict when the function cannot be called as the exercise calls it."""
@@ -343,7 +357,7 @@ class FunctionExercise(Exercise):
             try:
                 signature.bind(*case.args, **case.kwargs)
             except TypeError:
-                wanted = inspect.signature(self.answer)
+                wanted = inspect.signature(self.solve)
                 return Verdict(
                     "wrong",
                     f"{self.name}: the function takes other arguments",
@@ -355,21 +369,22 @@ class FunctionExercise(Exercise):
 class Question(Exercise):
     """An exercise that is answered with a value."""
 
-    def __init__(self, solution, title, difficulty, minutes, hints, accepts, rtol):
-        super().__init__(solution, title, difficulty, minutes, hints)
-        self._accepts = accepts or (lambda answer: _equal(answer, self.answer(), rtol))
-        self._rtol = rtol
+    def __init__(self, solve, title, difficulty, minutes, hints, accepts, rtol):
+        super().__init__(solve, title, difficulty, minutes, hints)
+        self._accepts, self._rtol = accepts, rtol
 
-    def mistake(self, name, hint, example):
-        """Register a wrong answer; the decorated function, if any, recognises others like it."""
-        mistake = Mistake(name, hint, example, lambda answer: _equal(answer, example, self._rtol))
-        self.mistakes.append(mistake)
+    def mistake(self, name, hint, wrong, recognises=None):
+        """Register a known wrong value, and with ``recognises(answer)`` others like it.
 
-        def register(recognises):
-            self.mistakes[self.mistakes.index(mistake)] = Mistake(name, hint, example, recognises)
-            return recognises
-
-        return register
+        A dictionary is the right answer with some of its places exchanged: ``{0: 4096}``.
+        """
+        if isinstance(wrong, dict):
+            value = list(self.solve())
+            for place, part in wrong.items():
+                value[place] = part
+            wrong = tuple(value)
+        recognises = recognises or (lambda answer: equal(answer, _plain(wrong), self._rtol))
+        self.mistakes.append(Mistake(name, hint, (wrong,), recognises))
 
     def _judge(self, *answer):
         value = _plain(answer[0] if len(answer) == 1 else answer)
@@ -390,12 +405,60 @@ class Question(Exercise):
                 ("Write check(value), or call your function: check(my_function()).",),
             )
         with _quiet():
-            if _holds(self._accepts, value):
+            if self._accepts is None:
+                value = self._without_columns(value)
+            if self._is_right(value):
                 return Verdict("passed", f"{self.name}: passed")
             for mistake in self.mistakes:
                 if _holds(mistake.recognises, value):
                     return self._known(mistake)
-        return Verdict("wrong", f"{self.name}: not right yet", ("hint() gives one more step.",))
+            so_far = self._so_far(value)
+        lines = (*so_far, "hint() gives one more step.")
+        return Verdict("wrong", f"{self.name}: not right yet", lines)
+
+    def _without_columns(self, value):
+        """Take the numbers out of a column, (n, 1), where a list of numbers is asked for."""
+        want = _plain(self.solve())
+        column = isinstance(value, list) and all(
+            isinstance(row, list) and len(row) == 1 and is_number(row[0]) for row in value
+        )
+        if column and isinstance(want, list) and all(map(is_number, want)):
+            return [row[0] for row in value]
+        return value
+
+    def _is_right(self, value):
+        if self._accepts is None:
+            return equal(value, _plain(self.solve()), self._rtol)
+        if callable(self._accepts):
+            return _holds(self._accepts, value)
+        return (
+            isinstance(value, list) and len(value) == len(self._accepts) and all(self._parts(value))
+        )
+
+    def _parts(self, value):
+        """Return for each part of an answer whether it is right."""
+        if self._accepts is None:
+            want = _plain(self.solve())
+            return [equal(a, b, self._rtol) for a, b in zip(value, want, strict=True)]
+        return [_holds(rule, part) for rule, part in zip(self._accepts, value, strict=True)]
+
+    def _so_far(self, value):
+        """Say how many parts of an answer are right, or what its form should be."""
+        want = _plain(self.solve())
+        if callable(self._accepts) or not isinstance(want, list):
+            return ()
+        what = "numbers" if all(map(is_number, want)) else "parts"
+        if not isinstance(value, list):
+            found = "one number" if is_number(value) else f"the type {kind(value)}"
+            found = "a text" if isinstance(value, str) else found
+            return (f"It needs {len(want)} {what}, not {found}.",)
+        if len(value) != len(want):
+            return (f"It needs {len(want)} {what}, not {len(value)}.",)
+        if what == "numbers" and self._accepts is None and not all(map(is_number, value)):
+            odd = next(part for part in value if not is_number(part))
+            return (f"It needs numbers, and a part of it is of the type {kind(odd)}.",)
+        right = sum(self._parts(value))
+        return (f"{right} of {len(want)} parts {'is' if right == 1 else 'are'} right.",)
 
 
 def _plain(value):
@@ -474,13 +537,6 @@ def _holds(predicate, value):
         return False
 
 
-def _agree(one, other, case):
-    """Return whether two runs are alike: value, dtype, shape, kind of error, mutations."""
-    if one.mutated != other.mutated or type(one.error) is not type(other.error):
-        return False
-    return one.error is not None or _equal(one.value, other.value, case.rtol, case.atol)
-
-
 def _changed(old, new):
     """Return whether an argument was changed; one that can't be compared counts as left alone."""
     if isinstance(old, np.ndarray):
@@ -492,46 +548,6 @@ def _changed(old, new):
         return False
 
 
-def _equal(got, want, rtol, atol=0.0):
-    if isinstance(want, (tuple, list)):
-        return (
-            isinstance(got, (tuple, list))
-            and len(got) == len(want)
-            and all(_equal(a, b, rtol, atol) for a, b in zip(got, want, strict=True))
-        )
-    if isinstance(want, np.ndarray) and want.ndim:
-        return (
-            type(got) is np.ndarray
-            and got.shape == want.shape
-            and got.dtype == want.dtype
-            and bool(close(got, want, rtol, atol).all())
-        )
-    if _is_number(want):
-        return _is_number(got) and bool(close(np.asarray(_float(got)), _float(want), rtol, atol))
-    if isinstance(want, bool):
-        return isinstance(got, (bool, np.bool_)) and bool(got) is want
-    return type(got) is type(want) and bool(got == want)
-
-
-def _is_number(value):
-    if isinstance(value, np.ndarray):
-        return value.ndim == 0 and np.isrealobj(value) and np.issubdtype(value.dtype, np.number)
-    return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
-
-
-def _float(value):
-    try:
-        return np.float64(value)
-    except OverflowError:  # a whole number beyond 1e308
-        return np.float64(np.inf if value > 0 else -np.inf)
-
-
-def _kind(value):
-    module = type(value).__module__.split(".")[0]
-    name = type(value).__name__
-    return name if module in ("builtins", "numpy") else f"{module}.{name}"
-
-
 def _shapes(case):
     arrays = [a for a in (*case.args, *case.kwargs.values()) if isinstance(a, np.ndarray)]
     return (
@@ -541,10 +557,23 @@ def _shapes(case):
     )
 
 
+_ELSEWHERE = (
+    *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    str(Path(__file__).parents[1]),
+)
+
+
+def _is_elsewhere(filename):
+    """Return whether a file belongs to Python, to a library or to this book."""
+    packages = "site-packages" in filename or "dist-packages" in filename
+    return packages or filename.startswith(("<frozen", "<__array", *_ELSEWHERE))
+
+
 def _own_traceback(error):
-    """Return the reader's own lines of a traceback and the error, none of the checker's."""
+    """Return the reader's own lines of a traceback and the error, none of a library's."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
-    own = [f for f in frames if f.filename == frames[0].filename] if frames else []
+    own = [f for f in frames if not _is_elsewhere(f.filename)]
+    own = own or [f for f in frames if f.filename == frames[0].filename]
     lines = [f"line {f.lineno}, in {f.name}\n    {f.line}" for f in own]
     if len(lines) > 6:
         lines = [*lines[:3], f"… {len(lines) - 4} more", lines[-1]]

@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
-from attention_book.exercise import Case, function_exercise, question
+from attention_book.checking import Case, faults, function_exercise, question
 from attention_book.softmax import softmax
+from attention_book.visual_attention import reference
 
-from . import reference
+PLACE = (1, 4)
 
 # 1 ---------------------------------------------------------------------------------------------
 
@@ -33,45 +34,42 @@ def sizes():
     return (1, 224**4, 196**2, 196)
 
 
-@sizes.mistake(
+sizes.mistake(
     "a sum is one number",
     "Adding up 50 176 products leaves one number. An image comes out only if there is one sum for "
     "each of its pixels.",
-    (50176, 224**4, 196**2, 196),
+    {0: 50176},
+    lambda counts: len(counts) == 4 and counts[0] in (50176, 224, 9, 0),
 )
-def _(counts):
-    return len(counts) == 4 and counts[0] in (50176, 224, 9, 0)
-
-
 sizes.mistake(
     "every pixel has weights for all pixels",
     "50 176 is the number of pixels. Each of them asks, and each question has 50 176 weights.",
-    (1, 50176, 196**2, 196),
+    {1: 50176},
 )
 sizes.mistake(
     "224 is the side, not the number of pixels",
     "There are 224² pixels, and the square of that many pairs.",
-    (1, 224**2 * 2, 196**2, 196),
+    {1: 224**2 * 2},
 )
 sizes.mistake(
     "every patch has weights for all patches",
     "There are 14 × 14 = 196 patches; each of them has 196 weights.",
-    (1, 224**4, 196, 196),
+    {2: 196},
 )
 sizes.mistake(
     "a patch is one place, not 256",
     "Patches ask patches. The 16 × 16 pixels inside are features of one vector.",
-    (1, 224**4, 224**2 * 196, 196),
+    {2: 224**2 * 196},
 )
 sizes.mistake(
     "there are 14 patches in a row, and 14 rows",
     "14 is the number in one row.",
-    (1, 224**4, 14**2, 14),
+    {2: 14**2, 3: 14},
 )
 sizes.mistake(
     "one query has one weight for each cell",
     "196 cells asking each other have 196² weights. One query asks, so there is one heat map.",
-    (1, 224**4, 196**2, 196**2),
+    {3: 196**2},
 )
 
 
@@ -98,54 +96,48 @@ def looked_at():
     return (10000, 128, 753)
 
 
-@looked_at.mistake(
+looked_at.mistake(
     "100 is the side, not the number of pixels",
     "Soft attention looks at all of them: 100 rows of 100 pixels.",
-    (100, 128, 753),
+    {0: 100},
+    lambda counts: len(counts) == 3 and counts[0] == 100,
 )
-def _(counts):
-    return len(counts) == 3 and counts[0] == 100
-
-
-@looked_at.mistake(
+looked_at.mistake(
     "soft attention looks at everything",
     "A small weight is no reason to skip a pixel: its weight is known only after it was "
     "processed. All 10 000 go in.",
-    (128, 10000, 753),
+    {0: 128, 1: 10000},
+    lambda counts: len(counts) == 3 and 0 <= counts[0] < 10000,
 )
-def _(counts):
-    return len(counts) == 3 and 0 <= counts[0] < 10000
-
-
 looked_at.mistake(
     "there are two glimpses",
     "Each has 64 pixels.",
-    (10000, 64, 689),
+    {1: 64, 2: 689},
 )
 looked_at.mistake(
     "a glimpse of 8 × 8 has 64 pixels",
     "16 is two sides of 8.",
-    (10000, 16, 641),
+    {1: 16, 2: 641},
 )
 looked_at.mistake(
     "the overview is one sixteenth of the image",
     "A quarter of the height times a quarter of the width: 25 × 25 pixels.",
-    (10000, 128, 2628),
+    {2: 2628},
 )
 looked_at.mistake(
     "knowing where to look is not free",
     "The overview is read as well: add its pixels to those of the glimpses.",
-    (10000, 128, 128),
+    {2: 128},
 )
 looked_at.mistake(
     "the glimpses are looked at, too",
     "The overview says where to look. Then two glimpses follow.",
-    (10000, 128, 625),
+    {2: 625},
 )
 looked_at.mistake(
     "the overview is read once",
     "One overview serves both glimpses here: 625 + 2 · 64.",
-    (10000, 128, 1378),
+    {2: 1378},
 )
 
 
@@ -162,6 +154,7 @@ def _unpatchify_cases():
         Case("six rows and four columns in patches of two", _patches_of(6, 4, 2)),
         Case("four rows and nine columns, patches over the edge", _patches_of(4, 9, 3, seed=1)),
         Case("a batch of images", _patches_of(5, 7, 2, lead=(2, 3), seed=2)),
+        Case("three leading axes", _patches_of(3, 5, 2, lead=(2, 1, 3), seed=9)),
         Case("a remainder in the height only", _patches_of(7, 8, 4, seed=3)),
         Case("one patch larger than the image", _patches_of(3, 4, 5, seed=4)),
         Case("patches of one pixel", _patches_of(3, 4, 1, seed=5)),
@@ -199,102 +192,53 @@ def unpatchify(patches, size, height, width):
     return images[..., :height, :width]
 
 
-def _joined(patches, size, rows, columns, order=(0, 2, 1, 3)):
-    """The squares put together with their four axes in some order."""
-    lead = patches.shape[:-2]
-    squares = patches.reshape(*lead, rows, columns, size, size)
-    n = len(lead)
-    squares = squares.transpose(*range(n), *(n + axis for axis in order))
-    a, b, c, d = squares.shape[n:]
-    return squares.reshape(*lead, a * b, c * d)
-
-
-def _grid(size, height, width):
-    return -(-height // size), -(-width // size)
-
-
-@unpatchify.mistake(
+unpatchify.mistake(
     "a reshape does not move pixels",
     "The array has the right shape, and each patch is smeared over whole rows. Two axes have to "
     "change places in between.",
+    {".swapaxes(-3, -2)": ""},
 )
-def _(patches, size, height, width):
-    rows, columns = _grid(size, height, width)
-    images = patches.reshape(*patches.shape[:-2], rows * size, columns * size)
-    return images[..., :height, :width]
-
-
-@unpatchify.mistake(
+unpatchify.mistake(
     "each patch is transposed",
     "Inside a patch the pixels stand in reading order, row after row.",
+    {".swapaxes(-3, -2)": ".swapaxes(-2, -1).swapaxes(-3, -2)"},
 )
-def _(patches, size, height, width):
-    rows, columns = _grid(size, height, width)
-    return _joined(patches, size, rows, columns, (0, 3, 1, 2))[..., :height, :width]
-
-
-@unpatchify.mistake(
+unpatchify.mistake(
     "the patches are laid out column after column",
     "Patch 1 stands to the right of patch 0, not below it.",
+    {"rows, columns, size, size)": "columns, rows, size, size).swapaxes(-4, -3)"},
 )
-def _(patches, size, height, width):
-    rows, columns = _grid(size, height, width)
-    lead = patches.shape[:-2]
-    squares = patches.reshape(*lead, columns, rows, size, size).swapaxes(-4, -3)
-    squares = squares.reshape(*lead, rows * columns, size * size)
-    return _joined(squares, size, rows, columns)[..., :height, :width]
-
-
-@unpatchify.mistake(
+unpatchify.mistake(
     "the whole image is transposed",
     "Rows and columns have changed places.",
+    {":width]": ":width].swapaxes(-1, -2)"},
 )
-def _(patches, size, height, width):
-    rows, columns = _grid(size, height, width)
-    return _joined(patches, size, rows, columns)[..., :height, :width].swapaxes(-1, -2)
-
-
-@unpatchify.mistake(
+unpatchify.mistake(
     "what was filled up is still there",
     "Cut the result to height and width.",
+    {"[..., :height, :width]": ""},
 )
-def _(patches, size, height, width):
-    return _joined(patches, size, *_grid(size, height, width))
-
-
-@unpatchify.mistake(
+unpatchify.mistake(
     "every dtype became float64",
     "np.zeros(shape) is float64, whatever is written into it: np.zeros(shape, patches.dtype).",
+    {":width]": ":width].astype(float)"},
 )
-def _(patches, size, height, width):
-    images = _joined(patches, size, *_grid(size, height, width))[..., :height, :width]
-    return np.zeros(images.shape) + images
-
-
-@unpatchify.mistake(
+unpatchify.mistake(
     "cut off at the wrong side",
     "The patches were filled up at the lower and the right edge.",
+    {":height, :width]": "-height:, -width:]"},
 )
-def _(patches, size, height, width):
-    return _joined(patches, size, *_grid(size, height, width))[..., -height:, -width:]
-
-
-@unpatchify.mistake(
+unpatchify.mistake(
     "the patches over the edge are not counted",
     "There are as many in a row as it takes to cover the width: round up.",
-)
-def _(patches, size, height, width):
-    rows, columns = height // size, width // size
-    return _joined(patches[..., : rows * columns, :], size, rows, columns)
-
-
-@unpatchify.mistake(
+    {"math.ceil(height / size), math.ceil(width / size)": "height // size, width // size",
+     "patches.reshape": "patches[..., : rows * columns, :].reshape"},
+)  # fmt: skip
+unpatchify.mistake(
     "the leading axes are gone",
     "Several images may come at once, along any number of axes. Their axes come back as they were.",
+    {":width]": ":width].reshape(-1, height, width)"},
 )
-def _(patches, size, height, width):
-    images = _joined(patches, size, *_grid(size, height, width))[..., :height, :width]
-    return images.reshape(-1, height, width)
 
 
 # 4 ---------------------------------------------------------------------------------------------
@@ -341,7 +285,7 @@ def _pool_patches_cases():
         Case("dark ones weigh more", (rng.normal(size=(7, 4)), 2, _darkness)),
         Case("no remainder", (rng.normal(size=(4, 6)), 2, _near_middle)),
         Case("one block", (rng.normal(size=(3, 4)), 5, _brightness)),
-        Case("blocks of one pixel", (rng.normal(size=(2, 3)), 1, _brightness)),
+        Case("blocks of one pixel", (rng.normal(size=(2, 3)), 1, _brightness), rtol=1e-15),
         Case("scores in the hundreds", (rng.normal(size=(5, 4)), 2, _sharp)),
         Case("negative pixels", (-3.0 - nine, 2, _equal)),
         Case("the other way up", (nine.T[::-1].copy(), 2, _brightness)),
@@ -382,173 +326,116 @@ def pool_patches(image, size, score):
     return np.array(pooled)
 
 
-def _blocks(image, size):
-    for top in range(0, image.shape[0], size):
-        for left in range(0, image.shape[1], size):
-            yield image[top : top + size, left : left + size]
+def _chunks(image, size):
+    return [image.ravel()[start : start + size**2] for start in range(0, image.size, size**2)]
 
 
-def _weighted(pixels, scores):
-    scores = np.asarray(scores, float)
-    return (softmax(scores.ravel()) * np.asarray(pixels, float).ravel()).sum()
+def _of_chunks(image, size, score):
+    return np.array([(softmax(score(c) * 1.0) * c).sum() for c in _chunks(image, size)])
 
 
-def _filled(block, size):
-    padding = [(0, size - length) for length in block.shape]
-    return np.pad(block, padding)
+def _halves_of_chunks(image, size, score):
+    return np.array([c.sum() / (1 if len(c) == 1 else 2) for c in _chunks(image, size)])
 
 
-@pool_patches.mistake(
+_SCORED = "scores = score(block)"
+_BEYOND = "beyond = [(0, size - length) for length in block.shape]; "
+_AVERAGE = "(weights * block).sum() / weights.sum()"
+
+pool_patches.mistake(
     "four pixels in reading order are no block",
     "The block at the upper left holds the first two pixels of the first two rows: slice rows and "
     "columns.",
+    _of_chunks,
 )
-def _(image, size, score):
-    flat = image.ravel()
-    chunks = [flat[start : start + size**2] for start in range(0, len(flat), size**2)]
-    return np.array([_weighted(chunk, score(chunk)) for chunk in chunks])
-
-
-@pool_patches.mistake(
+pool_patches.mistake(
     "four pixels in reading order, and one half for each",
     "Neither are these blocks of the image, nor are the weights computed from it; and four halves "
     "sum to 2.",
+    _halves_of_chunks,
 )
-def _(image, size, score):
-    flat = image.ravel()
-    chunks = [flat[start : start + size**2] for start in range(0, len(flat), size**2)]
-    return np.array([chunk.sum() / (1 if len(chunk) == 1 else 2) for chunk in chunks])
-
-
-@pool_patches.mistake(
+pool_patches.mistake(
     "that is the column that article 003 prints",
     "1.5 and 3.5 both belong to the first region, and nothing of the second is left. No program "
     "gives it.",
+    lambda image, size, score: np.array([[1.5], [3.5], [9.0]]),
+    lambda image, size, score: np.array([1.5, 3.5, 9.0]),
 )
-def _(image, size, score):
-    return np.array([[1.5], [3.5], [9.0]])
-
-
-@pool_patches.mistake(
+pool_patches.mistake(
     "the weights are all equal",
     "That is the mean of each block. The weights should come from score.",
+    {_AVERAGE: "block.mean()"},
 )
-def _(image, size, score):
-    return np.array([block.mean() for block in _blocks(image, size)])
-
-
-@pool_patches.mistake(
+pool_patches.mistake(
     "one half for each pixel",
     "Weights that sum to 2 make no average, and they are not computed from the image.",
+    {_AVERAGE: "block.sum() / 2"},
 )
-def _(image, size, score):
-    return np.array([block.sum() / 2 for block in _blocks(image, size)])
-
-
-@pool_patches.mistake(
+pool_patches.mistake(
     "zeros from beyond the edge are averaged in",
     "They are no pixels. Mask them, or take the shorter slice.",
+    {_SCORED: f"{_BEYOND} block = np.pad(block, beyond); {_SCORED}"},
 )
-def _(image, size, score):
-    blocks = [_filled(block, size) for block in _blocks(image, size)]
-    return np.array([_weighted(block, score(block)) for block in blocks])
-
-
-@pool_patches.mistake(
+pool_patches.mistake(
     "zeros from beyond the edge get a score of 0",
     "A score of 0 is a weight like any other. Mask the scores, or take the shorter slice.",
+    {_SCORED: f"{_BEYOND} scores, block = np.pad(score(block), beyond), np.pad(block, beyond)"},
 )
-def _(image, size, score):
-    blocks = _blocks(image, size)
-    return np.array([_weighted(_filled(b, size), _filled(score(b), size)) for b in blocks])
-
-
-@pool_patches.mistake(
+pool_patches.mistake(
     "a finite score is no mask",
     "Where all pixels have scores that are lower still, what lies beyond the edge wins. Mask with "
     "−np.inf, or take the shorter slice.",
-)
-def _(image, size, score):
-    pooled = []
-    for block in _blocks(image, size):
-        padding = [(0, size - length) for length in block.shape]
-        pooled.append(
-            _weighted(_filled(block, size), np.pad(score(block), padding, constant_values=-1000.0))
-        )
-    return np.array(pooled)
-
-
-@pool_patches.mistake(
+    {_SCORED: f"{_BEYOND} scores = np.pad(score(block), beyond, constant_values=-1e3); "
+     "block = np.pad(block, beyond)"},
+)  # fmt: skip
+pool_patches.mistake(
     "the averages are rounded to whole numbers",
     "An array with the dtype of the image cannot hold an average of whole numbers: make it of "
     "floats.",
+    {"np.array(pooled)": "np.array(pooled).astype(image.dtype)"},
 )
-def _(image, size, score):
-    averages = np.array([_weighted(block, score(block)) for block in _blocks(image, size)])
-    return averages.astype(image.dtype)
-
-
-@pool_patches.mistake(
+pool_patches.mistake(
     "pixels of value 0 are taken for what lies beyond the edge",
     "A black pixel is a pixel. The mask must come from the place, not from the value.",
+    {_SCORED: f"block = block[block != 0] if block.any() else block[:1, :1]; {_SCORED}"},
 )
-def _(image, size, score):
-    kept = [block[block != 0] for block in _blocks(image, size)]
-    return np.array([_weighted(block, score(block)) if block.size else 0.0 for block in kept])
-
-
-@pool_patches.mistake(
+pool_patches.mistake(
     "the remainder is cropped away",
     "Every pixel is in one block; those at the edge are smaller.",
-)
-def _(image, size, score):
-    H, W = (length // size * size for length in image.shape)
-    return np.array([_weighted(b, score(b)) for b in _blocks(image[:H, :W], size)])
-
-
-@pool_patches.mistake(
+    {"shape[0], size": "shape[0] // size * size, size",
+     "shape[1], size": "shape[1] // size * size, size"},
+)  # fmt: skip
+pool_patches.mistake(
     "the softmax runs over the whole image",
     "Each block has weights of its own that sum to 1.",
-)
-def _(image, size, score):
-    weights = softmax(np.asarray(score(image), float), axis=(0, 1))
-    parts = zip(_blocks(image, size), _blocks(weights, size), strict=True)
-    return np.array([(block * part).sum() for block, part in parts])
-
-
-@pool_patches.mistake(
+    {"scores - scores.max()": "scores - score(image).max()",
+     "/ weights.sum()": "/ np.exp(score(image) - score(image).max()).sum()"},
+)  # fmt: skip
+pool_patches.mistake(
     "the scores are used as weights",
     "Divided by their sum they need not be positive, and their sum may be 0. Exponentiate first.",
+    {"np.exp(scores - scores.max())": "scores"},
 )
-def _(image, size, score):
-    return np.array([(score(b) * b).sum() / score(b).sum() for b in _blocks(image, size)])
-
-
-@pool_patches.mistake(
-    "the exponentials overflow: the largest score was not subtracted",
-    "exp(1000) is infinite. The softmax does not change if the largest score of the block is "
-    "subtracted first.",
-)
-def _(image, size, score):
-    return np.array(
-        [(np.exp(score(b)) * b).sum() / np.exp(score(b)).sum() for b in _blocks(image, size)]
+pool_patches.mistake(
+    *faults.no_shift(
+        {" - scores.max()": ""},
+        hint="exp(1000) is infinite. The softmax does not change if the largest score of the block "
+        "is subtracted first.",
     )
-
-
-@pool_patches.mistake(
+)
+pool_patches.mistake(
     "the blocks stand column after column",
     "Row after row of blocks: the second number belongs to the block on the right.",
+    lambda image, size, score: pool_patches.solve(image.T, size, score),
 )
-def _(image, size, score):
-    return np.array([_weighted(b, score(b)) for b in _blocks(image.T, size)])
-
-
-@pool_patches.mistake(
+pool_patches.mistake(
     "the scores are pooled instead of the pixels",
     "The scores make the weights. What is averaged is the pixels.",
+    {"weights * block": "weights * scores"},
 )
-def _(image, size, score):
-    return np.array([_weighted(score(b), score(b)) for b in _blocks(image, size)])
+pool_patches.mistake(
+    *faults.epsilon("weights.sum()"),
+)
 
 
 # 5 ---------------------------------------------------------------------------------------------
@@ -568,7 +455,7 @@ def _attend_image_cases():
         Case("nine pixels", (nine, _map_inputs(31, 3, 3)[1])),
         Case("whole numbers as pixels", (nine.astype(int), _map_inputs(37, 3, 3)[1])),
         Case("more rows than columns", _map_inputs(32, 5, 2)),
-        Case("one pixel", _map_inputs(33, 1, 1)),
+        Case("one pixel", _map_inputs(33, 1, 1), rtol=1e-15),
         Case("scores of thousands", _map_inputs(34, 2, 3, scale=1e4)),
         Case("scores that are all low", _map_inputs(35, 2, 4, shift=-2000.0)),
         Case("single precision", _map_inputs(36, 4, 3, dtype=np.float32), rtol=1e-4, atol=1e-5),
@@ -593,9 +480,10 @@ def attend_image(image, scores):
     """Let every pixel ask all pixels.
 
     image is (H, W), scores is (HW, HW): row p holds the scores of the query of pixel p, in
-    reading order. Return a tuple of what query 0 alone gives, a number; the weights, (HW, HW);
-    and the output image, (H, W); both in the dtype of scores, also where image holds whole numbers.
-    Scores of any size must be handled.
+    reading order. Return a tuple of what query 0 alone gives, a number; the weights, (HW, HW), in
+    the dtype of scores; and the output image, (H, W), in that of weights @ pixels: where image
+    holds whole numbers, the output does not. Scores of any size that their dtype can hold must
+    be handled.
     """
     exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
     weights = exponentials / exponentials.sum(axis=1, keepdims=True)
@@ -603,115 +491,79 @@ def attend_image(image, scores):
     return output[0], weights, output.reshape(image.shape)
 
 
-def _attended(image, weights, order="C"):
-    output = weights @ image.ravel(order=order)
-    return output[0], weights, output.reshape(image.shape, order=order)
+_WEIGHTS = "exponentials / exponentials.sum(axis=1, keepdims=True)"
+_RETURNED = "return output[0], weights, output.reshape(image.shape)"
 
-
-@attend_image.mistake(
+attend_image.mistake(
     "weights times pixels without the sum is a mask",
     "It darkens pixels and moves nothing. Each pixel of the output is a sum over all pixels of "
     "the input.",
+    {
+        "weights @ image.ravel()": "weights[0] * image.ravel()",
+        "return output[0]": "return output.sum()",
+    },
 )
-def _(image, scores):
-    weights = softmax(scores)
-    masked = image * weights[0].reshape(image.shape)
-    return masked.sum(), weights, masked
-
-
-@attend_image.mistake(
+attend_image.mistake(
     "one query cannot fill an image",
     "All pixels of this output are equal: every one was given the answer of query 0. Each has a "
     "query of its own.",
+    {_RETURNED: "output[1:] = output[0]\n    " + _RETURNED},
 )
-def _(image, scores):
-    number, weights, _ = _attended(image, softmax(scores))
-    return number, weights, np.full_like(weights[0], number).reshape(image.shape)
-
-
-@attend_image.mistake(
+attend_image.mistake(
     "the columns sum to 1, not the rows",
     "A row is one query, and its weights over the pixels sum to 1: axis=1.",
+    {"axis=1": "axis=0"},
 )
-def _(image, scores):
-    return _attended(image, softmax(scores, axis=0))
-
-
-@attend_image.mistake(
+attend_image.mistake(
     "the softmax runs over the whole matrix",
     "All weights together sum to 1 here. Each row has to.",
+    {"axis=1": "axis=(0, 1)"},
 )
-def _(image, scores):
-    return _attended(image, softmax(scores, axis=(0, 1)))
-
-
-@attend_image.mistake(
+attend_image.mistake(
     "the weights are transposed",
     "Query p is row p of the scores, and of the weights.",
+    {_WEIGHTS: f"({_WEIGHTS}).T"},
 )
-def _(image, scores):
-    return _attended(image, softmax(scores).T)
-
-
-@attend_image.mistake(
+attend_image.mistake(
     "the weights are not normalised",
     "Exponentials are positive, and they do not sum to 1 yet.",
+    {_WEIGHTS: "exponentials"},
 )
-def _(image, scores):
-    return _attended(image, np.exp(scores - scores.max(axis=1, keepdims=True)))
-
-
-@attend_image.mistake(
+attend_image.mistake(
     "the scores were not exponentiated",
     "Divided by their sum they need not be positive.",
+    {"np.exp(scores - scores.max(axis=1, keepdims=True))": "scores"},
 )
-def _(image, scores):
-    return _attended(image, scores / scores.sum(axis=1, keepdims=True))
-
-
-@attend_image.mistake(
+attend_image.mistake(
     "the output is rounded to whole numbers",
     "np.empty_like(image) has the dtype of image. An average of whole numbers needs that of "
     "scores.",
+    {"(image.shape)": "(image.shape).astype(image.dtype)"},
 )
-def _(image, scores):
-    number, weights, output = _attended(image, softmax(scores))
-    return number, weights, output.astype(image.dtype)
-
-
-@attend_image.mistake(
-    "single precision became double",
-    "np.zeros(shape) and np.array of Python numbers are float64: np.zeros(shape, scores.dtype).",
+attend_image.mistake(
+    *faults.double(
+        {"weights = ": "weights = np.zeros(scores.shape) + "},
+        "np.zeros(shape) and np.array of Python numbers are float64: np.zeros(shape, "
+        "scores.dtype).",
+    )
 )
-def _(image, scores):
-    return _attended(image, np.zeros(scores.shape) + softmax(scores))
-
-
-@attend_image.mistake(
+attend_image.mistake(
     "the pixels are read column after column",
     "Reading order is row after row.",
+    {"ravel()": 'ravel(order="F")', "(image.shape)": '(image.shape, order="F")'},
 )
-def _(image, scores):
-    return _attended(image, softmax(scores), order="F")
-
-
-@attend_image.mistake(
-    "the exponentials overflow: the largest score was not subtracted",
-    "Subtract the largest score of each row before the exponential.",
+attend_image.mistake(
+    *faults.no_shift({" - scores.max(axis=1, keepdims=True)": ""}),
 )
-def _(image, scores):
-    exponentials = np.exp(scores)
-    return _attended(image, exponentials / exponentials.sum(axis=1, keepdims=True))
-
-
-@attend_image.mistake(
+attend_image.mistake(
     "one number was subtracted from all rows",
     "A row that lies far below the largest score of all becomes 0/0. Each row has a largest score "
     "of its own.",
+    {"max(axis=1, keepdims=True)": "max()"},
 )
-def _(image, scores):
-    exponentials = np.exp(scores - scores.max())
-    return _attended(image, exponentials / exponentials.sum(axis=1, keepdims=True))
+attend_image.mistake(
+    *faults.epsilon("exponentials.sum(axis=1, keepdims=True)"),
+)
 
 
 # 6 ---------------------------------------------------------------------------------------------
@@ -794,137 +646,89 @@ def pointing_game(heat, corner, side, first, stride):
     return inside.all(axis=1).mean()
 
 
-def _hottest(heat):
-    cell = heat.reshape(len(heat), -1).argmax(axis=1)
-    return np.stack(np.divmod(cell, heat.shape[2]), axis=1)
+def _cells_inside(heat, corner, side, first, stride):
+    """Which cells have their centre in the box, (B, rows, columns)."""
+    cells = np.stack(np.meshgrid(*map(np.arange, heat.shape[1:]), indexing="ij"), axis=-1)
+    away = first + stride * cells - corner[:, None, None]
+    return ((away >= 0) & (away <= side - 1)).all(axis=-1)
 
 
-def _inside(centre, corner, side):
-    return (corner <= centre) & (centre <= corner + side - 1)
+def _any_of_the_hottest(heat, *box):
+    hottest = heat == heat.max(axis=(1, 2), keepdims=True)
+    return (_cells_inside(heat, *box) & hottest).any(axis=(1, 2)).mean()
 
 
-@pointing_game.mistake(
+pointing_game.mistake(
     "row and column of the cell are swapped",
     "The flat index is row · columns + column: the quotient is the row.",
+    {"[row, column]": "[column, row]"},
 )
-def _(heat, corner, side, first, stride):
-    centre = first + stride * _hottest(heat)[:, ::-1]
-    return _inside(centre, corner, side).all(axis=1).mean()
-
-
-@pointing_game.mistake(
+pointing_game.mistake(
     "the flat index was divided by the number of rows",
     "In reading order there are as many cells before the next row as there are columns.",
+    {"shape[2]": "shape[1]"},
 )
-def _(heat, corner, side, first, stride):
-    cell = heat.reshape(len(heat), -1).argmax(axis=1)
-    centre = first + stride * np.stack(np.divmod(cell, heat.shape[1]), axis=1)
-    return _inside(centre, corner, side).all(axis=1).mean()
-
-
-@pointing_game.mistake(
+pointing_game.mistake(
     "cells are taken for pixels",
     "The box is given in pixels: first + stride · index.",
+    {"first + stride * ": ""},
 )
-def _(heat, corner, side, first, stride):
-    return _inside(_hottest(heat), corner, side).all(axis=1).mean()
-
-
-@pointing_game.mistake(
+pointing_game.mistake(
     "the first centre is not at pixel 0",
     "Add first to stride · index.",
+    {"first + ": ""},
 )
-def _(heat, corner, side, first, stride):
-    return _inside(stride * _hottest(heat), corner, side).all(axis=1).mean()
-
-
-@pointing_game.mistake(
+pointing_game.mistake(
     "the corner is taken for the middle of the box",
     "The box begins at the corner and ends side − 1 pixels further on.",
+    {"corner <= centre": "2 * abs(centre - corner) < side", "centre <= corner + side - 1": "True"},
 )
-def _(heat, corner, side, first, stride):
-    centre = first + stride * _hottest(heat)
-    return (np.abs(centre - corner) <= (side - 1) / 2).all(axis=1).mean()
-
-
-@pointing_game.mistake(
+pointing_game.mistake(
     "the box is one pixel too long",
     "Its last pixel is corner + side − 1.",
+    {"side - 1": "side"},
 )
-def _(heat, corner, side, first, stride):
-    return _inside(first + stride * _hottest(heat), corner, side + 1).all(axis=1).mean()
-
-
-@pointing_game.mistake(
+pointing_game.mistake(
     "half a pixel beyond the last one is outside",
     "Centres may lie between pixels: do not round. The last one inside is at corner + side − 1.",
+    {"<= corner + side - 1": "< corner + side"},
 )
-def _(heat, corner, side, first, stride):
-    centre = first + stride * _hottest(heat)
-    return ((corner <= centre) & (centre < corner + side)).all(axis=1).mean()
-
-
-@pointing_game.mistake(
+pointing_game.mistake(
     "any of the hottest cells was let count",
     "Of equally hot cells only the first in reading order counts.",
+    _any_of_the_hottest,
 )
-def _(heat, corner, side, first, stride):
-    cells = np.stack(np.meshgrid(*map(np.arange, heat.shape[1:]), indexing="ij"), axis=-1)
-    inside = _inside(first + stride * cells, corner[:, None, None], side).all(axis=-1)
-    hottest = heat == heat.max(axis=(1, 2), keepdims=True)
-    return (inside & hottest).any(axis=(1, 2)).mean()
-
-
-@pointing_game.mistake(
+pointing_game.mistake(
     "the last pixel belongs to the box",
     "corner + side − 1 is inside: ≤, not <.",
+    {"centre <= corner": "centre < corner"},
 )
-def _(heat, corner, side, first, stride):
-    centre = first + stride * _hottest(heat)
-    return ((corner <= centre) & (centre < corner + side - 1)).all(axis=1).mean()
-
-
-@pointing_game.mistake(
+pointing_game.mistake(
     "row or column inside is not enough",
     "The centre is in the box only if both are.",
+    {".all(": ".any("},
 )
-def _(heat, corner, side, first, stride):
-    return _inside(first + stride * _hottest(heat), corner, side).any(axis=1).mean()
-
-
-@pointing_game.mistake(
+pointing_game.mistake(
     "rows and columns are counted apart",
     "A hit is a hit for the whole image, not for each of its two coordinates.",
+    {".all(axis=1)": ""},
 )
-def _(heat, corner, side, first, stride):
-    return _inside(first + stride * _hottest(heat), corner, side).mean()
-
-
-@pointing_game.mistake(
+pointing_game.mistake(
     "hits are counted, not their share",
     "Divide by the number of images.",
+    {"mean()": "sum()"},
 )
-def _(heat, corner, side, first, stride):
-    return _inside(first + stride * _hottest(heat), corner, side).all(axis=1).sum()
-
-
-@pointing_game.mistake(
+pointing_game.mistake(
     "the hottest cell of the whole batch was taken",
     "Each image has a hottest cell of its own.",
-)
-def _(heat, corner, side, first, stride):
-    cell = np.stack(np.unravel_index(heat.argmax(), heat.shape)[1:])
-    return _inside(first + stride * cell, corner, side).all(axis=1).mean()
-
-
-@pointing_game.mistake(
+    {"heat.reshape(len(heat), -1).argmax(axis=1)": "heat.argmax() % heat[0].size",
+     "[row, column], axis=1": "[row, column]"},
+)  # fmt: skip
+pointing_game.mistake(
     "the weight in the box is another measure",
     "Added up over the box it is not a game of hit or miss.",
+    lambda heat, *box: (heat * _cells_inside(heat, *box)).sum(axis=(1, 2)).mean(),
 )
-def _(heat, corner, side, first, stride):
-    cells = np.stack(np.meshgrid(*map(np.arange, heat.shape[1:]), indexing="ij"), axis=-1)
-    inside = _inside(first + stride * cells, corner[:, None, None], side).all(axis=-1)
-    return (heat * inside).sum(axis=(1, 2)).mean()
 
 
 # 7 ---------------------------------------------------------------------------------------------
@@ -976,101 +780,68 @@ def gumbel_max(scores, uniforms):
 
     The positions are integers as argmax gives them. scores and uniforms are (B, S); the uniform
     numbers lie strictly between 0 and 1. The probability of position j must be softmax(scores)_j,
-    for scores of any size.
+    for scores of any size that their dtype can hold.
     """
     noise = -np.log(-np.log(uniforms))
     return (scores + noise).argmax(axis=1)
 
 
-@gumbel_max.mistake(
+gumbel_max.mistake(
     "one logarithm is missing",
     "−ln u is exponentially distributed. The Gumbel noise is −ln(−ln u).",
+    {"-np.log(-np.log(uniforms))": "-np.log(uniforms)"},
 )
-def _(scores, uniforms):
-    return (scores - np.log(uniforms)).argmax(axis=1)
-
-
-@gumbel_max.mistake(
+gumbel_max.mistake(
     "the noise has the wrong sign",
     "It is −ln(−ln u), with a minus in front of each logarithm, and it is added.",
+    {"scores + noise": "scores - noise"},
 )
-def _(scores, uniforms):
-    return (scores + np.log(-np.log(uniforms))).argmax(axis=1)
-
-
-@gumbel_max.mistake(
+gumbel_max.mistake(
     "the noise was added to the weights",
     "The trick needs scores, or logarithms of the weights, which differ from them by a constant.",
+    {"scores + noise": "softmax(scores) + noise"},
 )
-def _(scores, uniforms):
-    return (softmax(scores) - np.log(-np.log(uniforms))).argmax(axis=1)
-
-
-@gumbel_max.mistake(
+gumbel_max.mistake(
     "the scores are multiplied by the noise",
     "Scores and noise are added.",
+    {"scores + noise": "scores * noise"},
 )
-def _(scores, uniforms):
-    return (scores * -np.log(-np.log(uniforms))).argmax(axis=1)
-
-
-@gumbel_max.mistake(
+gumbel_max.mistake(
     "nothing is drawn: the noise was left out",
     "That always takes the largest score.",
+    {" + noise": ""},
 )
-def _(scores, uniforms):
-    return scores.argmax(axis=1)
-
-
-@gumbel_max.mistake(
+gumbel_max.mistake(
     "the uniform numbers were added as they are",
     "With u itself as noise the probabilities are not those of the softmax.",
+    {"+ noise": "+ uniforms"},
 )
-def _(scores, uniforms):
-    return (scores + uniforms).argmax(axis=1)
-
-
-@gumbel_max.mistake(
+gumbel_max.mistake(
     "the smallest wins",
     "argmax, not argmin.",
+    {"argmax": "argmin"},
 )
-def _(scores, uniforms):
-    return (scores - np.log(-np.log(uniforms))).argmin(axis=1)
-
-
-@gumbel_max.mistake(
+gumbel_max.mistake(
     "the draw runs over the batch",
     "Each row draws one of its positions: axis=1.",
+    {"axis=1": "axis=0"},
 )
-def _(scores, uniforms):
-    return (scores - np.log(-np.log(uniforms))).argmax(axis=0)
-
-
-@gumbel_max.mistake(
+gumbel_max.mistake(
     "the exponentials of the scores underflow or overflow",
     "Weights can be 0 in the computer where scores are not. Stay with the scores.",
+    {"(scores + noise)": "(np.exp(scores) / -np.log(uniforms))"},
 )
-def _(scores, uniforms):
-    return (np.exp(scores) / -np.log(uniforms)).argmax(axis=1)
-
-
-@gumbel_max.mistake(
+gumbel_max.mistake(
     "another way to draw: a running sum of the weights",
     "It is a right way to sample, with one uniform number a row. Asked for is the Gumbel trick, "
     "with one for each score.",
+    lambda scores, u: (softmax(scores).cumsum(axis=1)[:, :-1] < u[:, :1]).sum(axis=1),
 )
-def _(scores, uniforms):
-    running = softmax(scores).cumsum(axis=1)
-    return (running[:, :-1] < uniforms[:, :1]).sum(axis=1)
-
-
-@gumbel_max.mistake(
+gumbel_max.mistake(
     "these are one-hot rows",
     "Asked for are the positions, one integer for each row.",
+    lambda scores, uniforms: np.eye(scores.shape[1])[gumbel_max.solve(scores, uniforms)],
 )
-def _(scores, uniforms):
-    chosen = (scores - np.log(-np.log(uniforms))).argmax(axis=1)
-    return np.eye(scores.shape[1])[chosen]
 
 
 # 8 ---------------------------------------------------------------------------------------------
@@ -1097,6 +868,7 @@ def _reinforce_cases():
         Case("scores that are all low", _draws(65, shift=-1500.0)),
         Case("as many draws as positions", _draws(66, S=6, N=6)),
         Case("whole numbers as rewards", (scores, chosen, np.array([0, 1, 1, 0, 0, 1, 0]), 0.25)),
+        Case("one position", _draws(67, S=1, N=4), rtol=1e-9),
     ]
 
 
@@ -1118,7 +890,7 @@ def reinforce_gradient(scores, chosen, reward, baseline):
     scores is (S,); chosen (N,) holds the positions that were drawn with probabilities
     softmax(scores), reward (N,) what each of them earned, baseline is a number. Return the
     score-function estimate, (S,), averaged over the draws. It points uphill. Scores of any size
-    must be handled.
+    that their dtype can hold must be handled.
     """
     exponentials = np.exp(scores - scores.max())
     weights = exponentials / exponentials.sum()
@@ -1126,109 +898,69 @@ def reinforce_gradient(scores, chosen, reward, baseline):
     return ((reward - baseline)[:, None] * (one_hot - weights)).mean(axis=0)
 
 
-def _estimate(scores, chosen, advantage, *, weights=None, picked=None):
-    """Right in all but what is handed in."""
-    weights = softmax(scores) if weights is None else weights
-    picked = np.eye(len(scores))[chosen] if picked is None else picked
-    return (advantage[:, None] * (picked - weights)).mean(axis=0)
-
-
-@reinforce_gradient.mistake(
+reinforce_gradient.mistake(
     "the sign is turned",
     "A position that earned more than the baseline must gain: one-hot minus weights. A loss would "
     "have a minus, the gradient of the reward has none.",
+    {"one_hot - weights": "weights - one_hot"},
 )
-def _(scores, chosen, reward, baseline):
-    return -_estimate(scores, chosen, reward - baseline)
-
-
-@reinforce_gradient.mistake(
+reinforce_gradient.mistake(
     "no baseline was subtracted",
     "Right on average, and it scatters more.",
+    {"(reward - baseline)": "reward"},
 )
-def _(scores, chosen, reward, baseline):
-    return _estimate(scores, chosen, reward)
-
-
-@reinforce_gradient.mistake(
+reinforce_gradient.mistake(
     "the baseline was added",
     "Reward minus baseline.",
+    {"reward - baseline": "reward + baseline"},
 )
-def _(scores, chosen, reward, baseline):
-    return _estimate(scores, chosen, reward + baseline)
-
-
-@reinforce_gradient.mistake(
+reinforce_gradient.mistake(
     "the baseline is subtracted from the estimate",
     "It belongs to the reward, before the product: (R − b) times the gradient of ln α.",
+    {"(reward - baseline)": "reward", "mean(axis=0)": "mean(axis=0) - baseline"},
 )
-def _(scores, chosen, reward, baseline):
-    return _estimate(scores, chosen, reward) - baseline
-
-
-@reinforce_gradient.mistake(
+reinforce_gradient.mistake(
     "a baseline of its own was taken",
     "The mean of these rewards contains the reward of each draw, and a baseline must not depend on "
     "the draw. Take the one that is given.",
+    {"reward - baseline": "reward - reward.mean()"},
 )
-def _(scores, chosen, reward, baseline):
-    return _estimate(scores, chosen, reward - reward.mean())
-
-
-@reinforce_gradient.mistake(
+reinforce_gradient.mistake(
     "the largest score was taken for the drawn position",
     "The log-probability is that of the position that was drawn, not of the likeliest.",
+    {"[chosen]": "[0 * chosen + scores.argmax()]"},
 )
-def _(scores, chosen, reward, baseline):
-    picked = np.eye(len(scores))[np.full(len(chosen), scores.argmax())]
-    return _estimate(scores, chosen, reward - baseline, picked=picked)
-
-
-@reinforce_gradient.mistake(
+reinforce_gradient.mistake(
     "the softmax is missing",
     "Only the chosen score is raised here. A probability also falls when another score rises: "
     "subtract the weights.",
+    {"one_hot - weights": "one_hot"},
 )
-def _(scores, chosen, reward, baseline):
-    return _estimate(scores, chosen, reward - baseline, weights=np.zeros(len(scores)))
-
-
-@reinforce_gradient.mistake(
+reinforce_gradient.mistake(
     "the scores were subtracted instead of the weights",
     "∂ ln α_i / ∂ s_j is one-hot minus softmax.",
+    {"one_hot - weights": "one_hot - scores"},
 )
-def _(scores, chosen, reward, baseline):
-    return _estimate(scores, chosen, reward - baseline, weights=scores)
-
-
-@reinforce_gradient.mistake(
+reinforce_gradient.mistake(
     "the gradient of the probability, not of its logarithm",
     "The draw has already multiplied by α: (R − b) goes with the derivative of ln α.",
+    {"(reward - baseline)": "((reward - baseline) * weights[chosen])"},
 )
-def _(scores, chosen, reward, baseline):
-    return _estimate(scores, chosen, (reward - baseline) * softmax(scores)[chosen])
-
-
-@reinforce_gradient.mistake(
+reinforce_gradient.mistake(
     "the estimates were added up, not averaged",
     "Divide by the number of draws.",
+    {"mean(axis=0)": "sum(axis=0)"},
 )
-def _(scores, chosen, reward, baseline):
-    return len(reward) * _estimate(scores, chosen, reward - baseline)
-
-
-@reinforce_gradient.mistake(
+reinforce_gradient.mistake(
     "the estimates of all draws were returned",
     "Average over the draws: one vector, (S,).",
+    {".mean(axis=0)": ""},
 )
-def _(scores, chosen, reward, baseline):
-    return (reward - baseline)[:, None] * (np.eye(len(scores))[chosen] - softmax(scores))
-
-
-@reinforce_gradient.mistake(
-    "the exponentials overflow: the largest score was not subtracted",
-    "Subtract the largest score before the exponential.",
+reinforce_gradient.mistake(
+    *faults.no_shift(
+        {" - scores.max()": ""}, hint="Subtract the largest score before the exponential."
+    ),
 )
-def _(scores, chosen, reward, baseline):
-    exponentials = np.exp(scores)
-    return _estimate(scores, chosen, reward - baseline, weights=exponentials / exponentials.sum())
+reinforce_gradient.mistake(
+    *faults.epsilon("exponentials.sum()"),
+)
