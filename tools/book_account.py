@@ -15,7 +15,7 @@ VERDICTS = {
     "wrong": "Wrong",
     "misleading": "Misleading",
     "incomplete": "Incomplete",
-    "empty": "Says nothing",
+    "empty": "No verdict",
 }
 
 
@@ -39,7 +39,7 @@ def tally(statements):
     """Say how many statements there are, and how many of each verdict."""
     counted = Counter(statement["verdict"] for statement in statements)
     parts = [f"{counted[verdict]} {name.lower()}" for verdict, name in VERDICTS.items()]
-    parts[-1] = f"and {counted['empty']} that say nothing"
+    parts[-1] = f"and {counted['empty']} without a verdict"
     return f"{len(statements)} statements: {', '.join(parts)}"
 
 
