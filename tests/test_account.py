@@ -387,7 +387,10 @@ def test_verdicts_are_words_and_a_correction_is_told_once(book):
     assert re.search(r"The first correction\. More: <a [^>]+href=\"#here\">", first)
     second = page[page.index('id="s0-2"') : page.index('id="s0-3"')]
     assert 'See <a class="reference internal" href="#e0-1">E0-1</a>' in second
-    assert "5 statements: 2 right, 1 wrong, 0 misleading, 0 incomplete, and 2 without a verdict" in page
+    assert (
+        "5 statements: 2 right, 1 wrong, 0 misleading, 0 incomplete, and 2 without a verdict"
+        in page
+    )
     assert "<table" not in page
 
 
