@@ -321,7 +321,7 @@ statements:
   - {id: S0-1, section: "1", says: "One", verdict: wrong, errors: [E0-1], at: index.md#here}
   - {id: S0-2, section: "1", says: "Two.", verdict: empty, errors: [E0-1, E0-2], at: index.md#here}
   - {id: S0-3, section: "1", says: "$3$.", verdict: right, at: index.md#here}
-  - {id: S0-4, section: "4 again", says: "4.", verdict: empty, right: "Own.", at: index.md#here}
+  - {id: S0-4, section: "4 again", says: "4?", verdict: empty, right: "Own.", at: index.md#here}
 errors:
   - {id: E0-1, right: "The first correction.", at: index.md#here}
   - {id: E0-2, right: "The second `correction`.", at: index.md#here}
@@ -378,6 +378,8 @@ def test_verdicts_are_words_and_a_correction_is_told_once(book):
     for word in ("Wrong", "No verdict", "Right"):
         assert re.search(rf"<strong class=\"account-verdict \w+\">{word}</strong>", page)
     assert page.count("The first correction.") == page.count("Own.") == 1
+    assert "4? <strong" in page
+    assert "Two. <strong" in page
     assert re.search(r"About it\. The chapter that answers it: <a [^>]+><span [^>]+>A page<", page)
     claim = page[page.index('id="s0-1"') : page.index('id="e0-1"')]
     assert "#here" not in claim

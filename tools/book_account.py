@@ -104,7 +104,8 @@ class Account(SphinxDirective):
         name, verdict = entry["id"], entry["verdict"]
         errors = [self.errors[error] for error in entry.get("errors", ())]
         new = [error for error in errors if "told" not in error]
-        says = entry["says"].removesuffix(".") + ". "
+        end = " " if entry["says"].endswith("?") else ". "
+        says = entry["says"].removesuffix(".") + end
         claim = self.paragraph("", self.number(name), *self.inline(says))
         claim += nodes.strong("", VERDICTS[verdict], classes=["account-verdict", verdict])
         links = [
