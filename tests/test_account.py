@@ -23,6 +23,39 @@ KEYS = {
     "exercises": ({"id", "exercise"}, set()),
 }
 HAN = re.compile(r"[\u3400-\u9fff]+")
+# Statements that say the same, in one article or in several: they have the same verdict.
+SAME = """
+    S0-9 S1-4 S3-7 S4-4: what the article contains
+    S4-54 S4-56 S4-58: a question
+    S0-6 S0-7 S0-8 S0-13 S0-14 S0-15 S0-62 S1-5: where attention is applied
+    S0-11 S2-7 S2-8 S3-12: attention is related to other techniques
+    S0-16 S1-53: attention is an important part
+    S0-5 S0-10 S0-60 S2-6 S2-11 S2-18 S4-59: it selects, and ignores the rest
+    S2-32 S2-33 S2-34 S2-35 S2-47 S3-6 S4-16: it finds the key information
+    S2-4 S2-45 S3-11 S3-40: it raises performance and efficiency
+    S3-9 S4-3 S4-10: it attends as humans do
+    S0-53 S0-61 S1-41 S2-41 S2-48 S3-36: its complexity is high
+    S4-51 S4-62: real-time use is a challenge
+    S4-49 S4-61: training on large data is a challenge
+    S0-48 S0-63 S1-43 S1-47 S2-43 S3-38: it will, or should, become more efficient
+    S0-50 S0-51 S0-52 S3-33 S3-34 S3-35 S4-52: it will come to fields where it is already
+    S1-45 S1-52 S4-50 S4-60: it is, or will be, combined with other techniques
+    S0-26 S1-22: the formula of scaled dot-product attention
+    S0-30 S0-31 S0-32 S0-40 S1-23 S1-24 S1-25: queries, keys and values, in the singular
+    S0-33 S1-26 S2-19 S2-20 S2-22 S3-23 S3-24 S4-28 S4-29 S4-30 S4-31 S4-32: a symbol is defined
+    S0-41 S0-47 S1-27: the formula in words
+    S0-56 S0-57 S3-39: the difference from another kind of network
+    S1-12 S1-46: more flexible than a kernel or a recurrence
+    S1-42 S1-44 S1-49: gradients vanish in attention
+    S1-50 S1-51: clipping or accumulation against a vanishing gradient
+    S1-14 S1-16 S1-30: a dense layer gives the scores
+    S0-22 S2-31: a distance gives the scores
+    S3-10 S3-14: a weight for each pixel
+    S3-21 S3-41: one sum over pixels
+    S3-15 S3-18 S3-19 S3-20 S3-27 S3-42: the four steps
+    S4-2 S4-6: focusing, and ignoring distraction
+    S4-14 S4-26: the components of an attention model
+"""
 ARTICLES = {article["id"]: article for article in read(ROOT / "chapters/account.yml")}
 TOLD = {number: article for number, article in ARTICLES.items() if "statements" in article}
 
@@ -123,9 +156,25 @@ def test_the_numbers_of_the_whole():
     assert [sum(column) for column in zip(*NUMBERS.values(), strict=True)] == [270, 125, 22, 19]
 
 
+@pytest.mark.parametrize("group", SAME.strip().splitlines())
+def test_the_same_statement_has_the_same_verdict(group):
+    names = group.partition(":")[0].split()
+    found = {s["id"]: s["verdict"] for a in TOLD.values() for s in a["statements"]}
+    assert len(names) > 1
+    assert len({found[name] for name in names}) == 1
+
+
+def test_no_verdict_is_given_only_with_a_word_on_why():
+    for article in TOLD.values():
+        asked = {question["statement"] for question in article["questions"]}
+        for statement in article["statements"]:
+            if statement["verdict"] == "empty":
+                assert statement["id"] in asked or "right" in statement, statement["id"]
+
+
 def test_the_tally_counts_every_verdict():
     statements = [{"verdict": verdict} for verdict in VERDICTS] + [{"verdict": "wrong"}]
-    line = "6 statements: 1 right, 2 wrong, 1 misleading, 1 incomplete, and 1 that say nothing"
+    line = "6 statements: 1 right, 2 wrong, 1 misleading, 1 incomplete, and 1 without a verdict"
     assert tally(statements) == line
 
 
@@ -238,7 +287,7 @@ statements:
   - {id: S0-1, section: "1", says: "One", verdict: wrong, errors: [E0-1], at: index.md#here}
   - {id: S0-2, section: "1", says: "Two.", verdict: empty, errors: [E0-1, E0-2], at: index.md#here}
   - {id: S0-3, section: "1", says: "$3$.", verdict: right, at: index.md#here}
-  - {id: S0-4, section: "4 again", says: "4.", verdict: empty, right: "Own.", at: index.md#here}
+  - {id: S0-4, section: "4 again", says: "4?", verdict: empty, right: "Own.", at: index.md#here}
 errors:
   - {id: E0-1, right: "The first correction.", at: index.md#here}
   - {id: E0-2, right: "The second `correction`.", at: index.md#here}
@@ -295,9 +344,11 @@ def test_every_entry_has_an_address_that_other_pages_can_link_to(book):
 
 def test_verdicts_are_words_and_a_correction_is_told_once(book):
     page = html(book, "index")
-    for word in ("Wrong", "Says nothing", "Right"):
+    for word in ("Wrong", "No verdict", "Right"):
         assert re.search(rf"<strong class=\"account-verdict \w+\">{word}</strong>", page)
     assert page.count("The first correction.") == page.count("Own.") == 1
+    assert "4? <strong" in page
+    assert "Two. <strong" in page
     assert re.search(r"About it\. The chapter that answers it: <a [^>]+><span [^>]+>A page<", page)
     claim = page[page.index('id="s0-1"') : page.index('id="e0-1"')]
     assert "#here" not in claim
@@ -307,7 +358,10 @@ def test_verdicts_are_words_and_a_correction_is_told_once(book):
     assert re.search(r"The first correction\. More: <a [^>]+href=\"#here\">", first)
     second = page[page.index('id="s0-2"') : page.index('id="s0-3"')]
     assert 'See <a class="reference internal" href="#e0-1">E0-1</a>' in second
-    assert "5 statements: 2 right, 1 wrong, 0 misleading, 0 incomplete, and 2 that say" in page
+    assert (
+        "5 statements: 2 right, 1 wrong, 0 misleading, 0 incomplete, and 2 without a verdict"
+        in page
+    )
     assert "<table" not in page
 
 

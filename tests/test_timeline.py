@@ -6,6 +6,7 @@ import re
 import pytest
 from book_timeline import ERA, fault, read
 from links import CHAPTERS, dead, listed, text_of
+from myst_parser.mdit_to_docutils.base import default_slugify
 from pybtex.database import parse_file
 from small_book import BUILD, copy_book, run
 
@@ -13,6 +14,29 @@ ERAS = read(CHAPTERS / "timeline.yml")
 BIBLIOGRAPHY = parse_file(CHAPTERS / "references.bib", "bibtex").entries
 PAGES = listed()
 CITED = re.compile(r"\{cite:[pt]\}`([^`]+)`")
+
+
+def section(link):
+    """Return the prose that a link leads to: a page, or one heading of it and what is under it."""
+    page, _, anchor = link.partition("#")
+    text = text_of(CHAPTERS / page)
+    if not anchor:
+        return text
+    headings = list(re.finditer(r"^(#{1,3}) (.+)$", text, re.M))
+    start = next(heading for heading in headings if default_slugify(heading[2]) == anchor)
+    ends = [h.start() for h in headings if h.start() > start.start() and len(h[1]) <= len(start[1])]
+    return text[start.start() : min(ends, default=len(text))]
+
+
+def tells(text, entry):
+    """Return whether a text cites an entry's publication, or has every word of its mechanism."""
+    if entry["key"] in text:
+        return True
+    words = re.findall(r"[a-z]+", entry.get("what", "").lower())
+    text = text.lower()
+    return bool(words) and all(
+        word.removesuffix("s") in text for word in words if word not in {"and", "of", "by", "the"}
+    )
 
 
 def problems(eras):
@@ -40,6 +64,8 @@ def problems(eras):
             yield from bad_text(name, entry["new"], ".")
             if "at" in entry and dead(entry["at"]):
                 yield "the link is dead", name
+            elif "at" in entry and not tells(section(entry["at"]), entry):
+                yield "the place does not name it", name
             for keys in CITED.findall(entry["new"]):
                 if not set(keys.split(",")) <= set(BIBLIOGRAPHY):
                     yield "it cites what is not in the bibliography", name
@@ -101,7 +127,7 @@ def test_misdatings_cite_what_is_earlier():
 
 
 def change(**new):
-    return lambda eras: eras[1]["entries"][3].update(new)
+    return lambda eras: eras[1]["entries"][4].update(new)
 
 
 def change_era(**new):
@@ -109,7 +135,7 @@ def change_era(**new):
 
 
 def remove(name):
-    return lambda eras: eras[1]["entries"][3].pop(name)
+    return lambda eras: eras[1]["entries"][4].pop(name)
 
 
 FIELDS = "an entry needs key, what or found, new, and may have at; it has "
@@ -137,6 +163,10 @@ LINK = "part1/scaled_dot_product.ipynb"
         (change(at="part1/nothing.ipynb"), "the link is dead"),
         (change(at="part1/scaled_dot_product.md"), "the link is dead"),
         (change(at="references.bib"), "the link is dead"),
+        (change(at=f"{LINK}#no-order"), "the place does not name it"),
+        (change(at=f"{LINK}#what-the-softmax-does"), "the place does not name it"),
+        (lambda eras: eras[2]["entries"][2].update(at=f"{LINK}#what-it-costs"),
+         "the place does not name it"),
         (change(new="No end"), "it is no sentence"),
         (change(new="Two  spaces."), "it is no sentence"),
         (change(new="word " * 65 + "word."), "it is too long"),

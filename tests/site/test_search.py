@@ -28,7 +28,8 @@ def entries():
     """Return the Chinese names with which the glossary's entries open."""
     page = BeautifulSoup((HTML / GLOSSARY).read_text("utf-8"), "html.parser")
     opening = [entry.get_text().partition(". ")[0] for entry in page.select("dl.glossary dd")]
-    return {name for text in opening for name in re.findall(r"(?:softmax)?[\u4e00-\u9fff]+", text)}
+    chinese = re.compile(r"(?:softmax|KV)?[\u4e00-\u9fff]+")
+    return {name for text in opening for name in chinese.findall(text)}
 
 
 def results(page):
@@ -74,7 +75,7 @@ def test_a_part_of_a_name_leads_to_its_entry(open_page, address, length):
     page = open_page("search.html")
     parts = {}
     for name, places in names().items():
-        chinese = re.sub("[a-z]+", "", name)
+        chinese = re.sub("[A-Za-z]+", "", name)
         if len(chinese) > length:
             for part in (chinese[:length], chinese[-length:]):
                 parts.setdefault(part, set()).add(f"glossary.html#{places[0]}")

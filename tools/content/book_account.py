@@ -15,7 +15,7 @@ VERDICTS = {
     "wrong": "Wrong",
     "misleading": "Misleading",
     "incomplete": "Incomplete",
-    "empty": "Says nothing",
+    "empty": "No verdict",
 }
 
 
@@ -39,7 +39,7 @@ def tally(statements):
     """Say how many statements there are, and how many of each verdict."""
     counted = Counter(statement["verdict"] for statement in statements)
     parts = [f"{counted[verdict]} {name.lower()}" for verdict, name in VERDICTS.items()]
-    parts[-1] = f"and {counted['empty']} that say nothing"
+    parts[-1] = f"and {counted['empty']} without a verdict"
     return f"{len(statements)} statements: {', '.join(parts)}"
 
 
@@ -104,7 +104,8 @@ class Account(SphinxDirective):
         name, verdict = entry["id"], entry["verdict"]
         errors = [self.errors[error] for error in entry.get("errors", ())]
         new = [error for error in errors if "told" not in error]
-        says = entry["says"].removesuffix(".") + ". "
+        end = " " if entry["says"].endswith("?") else ". "
+        says = entry["says"].removesuffix(".") + end
         claim = self.paragraph("", self.number(name), *self.inline(says))
         claim += nodes.strong("", VERDICTS[verdict], classes=["account-verdict", verdict])
         links = [
