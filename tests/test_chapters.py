@@ -111,7 +111,8 @@ def test_the_examples_of_the_notation_are_true():
     assert failed == 0
 
 
-def test_the_verdicts_on_the_page_of_how_to_use_are_those_that_one_gets():
+def test_how_to_use_shows_the_verdicts_that_one_gets(monkeypatch, tmp_path):
+    monkeypatch.setenv("ATTENTION_BOOK_PROGRESS", str(tmp_path / "progress.json"))
     text = prose(CHAPTERS / "how_to_use.md")
     shown = re.findall(
         r"```python\n(.+?)(\w+\.check\(\w+\))\n```\n\n```text\n(.+?)\n```", text, re.S
