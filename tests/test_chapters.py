@@ -111,6 +111,19 @@ def test_the_examples_of_the_notation_are_true():
     assert failed == 0
 
 
+def test_how_to_use_shows_the_verdicts_that_one_gets(monkeypatch, tmp_path):
+    monkeypatch.setenv("ATTENTION_BOOK_PROGRESS", str(tmp_path / "progress.json"))
+    text = prose(CHAPTERS / "how_to_use.md")
+    shown = re.findall(
+        r"```python\n(.+?)(\w+\.check\(\w+\))\n```\n\n```text\n(.+?)\n```", text, re.S
+    )
+    assert len(shown) == 2
+    names = {}
+    for source, call, verdict in shown:
+        exec(source.rpartition("```python\n")[2], names)
+        assert str(eval(call, names)) == verdict
+
+
 def test_the_bibliography_has_no_key_twice():
     keys = re.findall(r"^@\w+\{([^,]+),", (CHAPTERS / "references.bib").read_text(), re.M)
     assert len(keys) == len(set(keys)) > 40

@@ -65,6 +65,17 @@ def test_there_are_more_questions_from_threads_than_from_articles():
     assert sum(bool(threads(entry.source)) for entry in ENTRIES if not article_numbers(entry)) >= 25
 
 
+def test_the_articles_questions_stand_at_the_end_and_nowhere_else_is_an_article_answered():
+    theirs = [bool(article_numbers(entry)) for entry in ENTRIES]
+    assert theirs == sorted(theirs)
+    for entry in ENTRIES[: theirs.index(True)]:
+        assert not re.search(r"\barticles?\b", entry.answer, re.IGNORECASE), entry.question
+
+
+def test_links_within_the_page_lead_to_headings():
+    assert set(re.findall(r"\]\(#([^)]+)\)", text_of(PAGE))) <= anchors(PAGE)
+
+
 def test_no_question_stands_there_twice():
     for kind in (lambda e: e.question.casefold(), lambda e: default_slugify(e.question)):
         assert not [name for name, count in Counter(map(kind, ENTRIES)).items() if count > 1]

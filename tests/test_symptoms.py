@@ -117,12 +117,19 @@ class TestSection:
         assert len(found) == section.prose.count("https://") == section.prose.count("github.com")
 
     def test_each_thread_says_what_happened_in_one_line(self, section):
-        _, happened = section.prose.split("*It happened to*\n\n")
-        lines = happened.strip().splitlines()
+        _, listed = section.prose.split("*It happened to*\n\n")
+        happened, _, asked = listed.partition("\n\n*Asked about*\n\n")
+        assert threads(happened)
+        lines = [*happened.strip().splitlines(), *asked.strip().splitlines()]
         assert len(lines) == len(threads(section.prose))
         for line in lines:
             assert re.match(r"- \[[^\]]+\]\(https://github\.com/[^)]+\), .+\.$", line)
             assert len(shown(line).split()) <= 30
+
+    def test_what_is_only_a_question_is_no_report(self, section):
+        _, listed = section.prose.split("*It happened to*\n\n")
+        happened, _, _ = listed.partition("\n\n*Asked about*\n\n")
+        assert not re.search(r"\basks\b", happened)
 
     def test_no_backslash_was_swallowed(self, section):
         assert not re.search(r"[\x00-\x09\x0b-\x1f]", section.prose)
