@@ -350,6 +350,56 @@ def test_the_fused_kernel_never_stores_the_weights(lead):
 # Gradients ---------------------------------------------------------------------------------------
 
 
+def handed_to_the_kernel(monkeypatch, *arguments, **options):
+    """Return what the module hands to PyTorch's kernel besides q, k and v, and its answer."""
+    kernel, seen = F.scaled_dot_product_attention, {}
+
+    def watched(q, k, v, **more):
+        seen.update(more)
+        return kernel(q, k, v, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(F, "scaled_dot_product_attention", watched)
+        output = module.attention(*arguments, **options)
+    return seen, output
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (7,), (1, 7), (2, 1, 1, 7), (3, 5, 7), (2, 3, 5, 7)])
+def test_a_mask_reaches_the_kernel_as_it_came_not_once_for_each_head(monkeypatch, shape):
+    q, k, v = torch.randn(2, 3, 5, 8), torch.randn(2, 3, 7, 8), torch.randn(2, 3, 7, 8)
+    mask = torch.rand(shape, generator=torch.Generator().manual_seed(1)) < 0.6
+    seen, output = handed_to_the_kernel(monkeypatch, q, k, v, mask=mask)
+    assert seen["attn_mask"].numel() == mask.numel()
+    assert not seen["is_causal"]
+    weighed, _ = module.attention(q, k, v, mask=mask, return_weights=True)
+    torch.testing.assert_close(output, weighed)
+
+
+@pytest.mark.parametrize("of", [np.asarray, masks.as_tensor])
+@pytest.mark.parametrize("lead", [(), (3,), (2, 3), (2, 2, 3)])
+def test_a_causal_square_is_left_to_the_kernel(monkeypatch, lead, of):
+    q, k, v = torch.randn(3, *lead, 6, 8)
+    seen, output = handed_to_the_kernel(monkeypatch, q, k, v, mask=of(masks.causal(6)))
+    assert seen == {"attn_mask": None, "is_causal": True}
+    weighed, _ = module.attention(q, k, v, mask=masks.causal(6), return_weights=True)
+    torch.testing.assert_close(output, weighed)
+
+
+@pytest.mark.parametrize(
+    ("L", "S", "change"),
+    [(4, 6, ()), (6, 4, ()), (6, 6, (5, 0)), (6, 6, (3, 4)), (6, 6, (0, 5)), (1, 1, ())],
+)
+def test_what_is_nearly_causal_is_not_taken_for_it(monkeypatch, L, S, change):
+    q, k, v = torch.randn(L, 8), torch.randn(S, 8), torch.randn(S, 8)
+    mask = masks.causal(L, S)
+    if change:
+        mask[change] = ~mask[change]
+    seen, output = handed_to_the_kernel(monkeypatch, q, k, v, mask=mask)
+    assert not seen["is_causal"]
+    weighed, _ = module.attention(q, k, v, mask=mask, return_weights=True)
+    torch.testing.assert_close(output, weighed)
+
+
 @both_kernels
 @pytest.mark.parametrize("lead", [(), (2,), (2, 1)])
 @pytest.mark.parametrize("return_weights", [False, True])

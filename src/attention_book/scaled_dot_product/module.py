@@ -14,8 +14,9 @@ def attention(q, k, v, *, mask=None, return_weights=False):
 
     Without ``return_weights`` this is PyTorch's own function. Its fused kernel never stores the
     (L, S) matrix of weights; on a CPU it serves values as long as keys and up to two leading
-    dimensions, and PyTorch falls back to storing the matrix elsewhere. Asking for the weights
-    computes them, in L times S memory.
+    dimensions, and PyTorch falls back to storing the matrix elsewhere. A mask is stored as it
+    comes, once for all heads, and for the causal mask of as many queries as keys the kernel
+    leaves out what lies in the future. Asking for the weights computes them, in L times S memory.
 
     Shapes:
         q: (..., L, d_k), k: (..., S, d_k), v: (..., S, d_v)
@@ -34,19 +35,43 @@ def attention(q, k, v, *, mask=None, return_weights=False):
         section 3.2.3. Departures: an empty row gives zeros.
     """
     check_qkv(q, k, v, mask, kind=torch.Tensor)
-    leading = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
-    q, k, v = (x.expand(*leading, *x.shape[-2:]) for x in (q, k, v))
-    if mask is not None:
-        mask = as_tensor(mask, q.device).expand(*leading, q.shape[-2], k.shape[-2])
+    if not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+        leading = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
+        q, k, v = (x.expand(*leading, *x.shape[-2:]) for x in (q, k, v))
     if not return_weights:
-        fill = (None,) * (2 - len(leading))  # the fused kernel wants two leading dimensions
-        output = F.scaled_dot_product_attention(q[fill], k[fill], v[fill], attn_mask=mask)
-        return output.reshape(*leading, *output.shape[-2:])
+        return _fused(q, k, v, mask)
 
     dtype = torch.promote_types(q.dtype, torch.float32)
     scores = q.to(dtype) @ k.to(dtype).transpose(-1, -2) / math.sqrt(q.shape[-1])
     weights = masked_softmax(scores, mask)
     return (weights @ v.to(dtype)).to(q.dtype), weights.to(q.dtype)
+
+
+def _fused(q, k, v, mask):
+    """Call PyTorch's kernel, which wants two leading dimensions at least, and a mask as it came.
+
+    To expand the mask over batch and heads would store it for each of them.
+    """
+    leading = q.ndim - 2
+    fill = (None,) * (2 - leading)
+    mask = None if mask is None else as_tensor(mask, q.device)
+    causal = mask is not None and _is_causal(mask)
+    if causal:
+        mask = None  # the kernel leaves out the tiles above the diagonal
+    elif mask is not None:
+        mask = mask[(None,) * (max(leading, 2) + 2 - mask.ndim)]
+    output = F.scaled_dot_product_attention(
+        q[fill], k[fill], v[fill], attn_mask=mask, is_causal=causal
+    )
+    return output[(0,) * len(fill)]
+
+
+def _is_causal(mask):
+    """Return whether a mask is the one of as many queries as keys that see no later key."""
+    n = mask.shape[-1] if mask.ndim else 0
+    if mask.shape != (n, n) or n < 2 or mask[0, 1]:
+        return False
+    return bool(torch.equal(mask, mask.new_ones(n, n).tril_()))
 
 
 def masked_softmax(scores, mask=None):
