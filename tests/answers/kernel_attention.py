@@ -203,7 +203,7 @@ WRONG_ANSWERS = {
         ("glimpses youngest", first("cbade"), "the Transformer is the youngest of the five"),
         ("recurrent first", first("bceda"), "the weighted average is older than the networks"),
         (
-            "the article's date",
+            "a date of the 1990s",
             first(years=(1990, 2010, 2014, 2014, 2017)),
             "none of the five is of the 1990s",
         ),
@@ -219,7 +219,7 @@ WRONG_ANSWERS = {
         (
             "both x",
             first(no_book="x", not_found="x"),
-            "that one is a paper, and the article calls it one",
+            "that one is a paper, and has always been called one",
         ),
         ("a number", 2017, FIVE),
     ],

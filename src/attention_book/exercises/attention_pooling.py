@@ -18,15 +18,15 @@ PLACE = (1, 3)
     hints=[
         "A parameter is a number that training changes. Which numbers in Σ_j α_j x_j are that?",
         "A dense layer from 3 features to 1 has one number for each feature, and its bias.",
-        "Does anything in the program of article 001 add numbers from two different positions?",
+        "Does a dense layer, applied to each token, add numbers from two different positions?",
     ],
 )
 def parameters():
     """Count what is learned, and what depends on what.
 
     A sequence has 5 positions with 3 features. Answer with three numbers: how many parameters
-    the weighted sum Σ_j α_j x_j has; how many the dense layer with one output has, bias
-    included, that article 001 puts in its place; and how many of the program's five predictions
+    the weighted sum Σ_j α_j x_j has; how many a dense layer with one output has, bias included,
+    when it is applied to each token in its place; and how many of that layer's five predictions
     change when only token 0 is changed.
     """
     return (0, 4, 1)

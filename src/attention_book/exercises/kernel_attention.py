@@ -89,7 +89,7 @@ three_points.mistake(
 
 
 def _tables():
-    """The four ways to mix the points of article 002; the two middle rows to find are left out."""
+    """Four ways to mix three points; the two middle rows to find are left out."""
     x = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     kernel = np.exp(-0.5 * ((x[:, None] - x) ** 2).sum(axis=-1))
     others = kernel * (1 - np.eye(3))
@@ -144,12 +144,12 @@ def _not_four_and_a_row(answer):
     ],
 )
 def four_tables():
-    """Say which table is the article's formula, and which its program.
+    """Say which table comes from a formula that forgot its denominator, which from its program.
 
     The points (1, 2), (3, 4), (5, 6) ask each other, with the kernel exp(-distance²/2). Answer
-    with four letters and a row: the table of the article's formula, that of its program, that of
-    the averages with each point itself, that of the averages without it, and the middle row of
-    the last two, which is the same in both.
+    with four letters and a row: the table of the sums over the *other* points, undivided; that of
+    the sums over all points, undivided; that of the averages with each point itself, that of the
+    averages without it; and the middle row of the last two, which is the same in both.
     """
     return ("A", "C", "D", "B", (3.0, 4.0))
 
@@ -267,8 +267,8 @@ def who_came_first():
     glimpses. Answer with the five letters, the oldest first, as in "abcde"; their five years, in
     the same order; the letter of what Chorin is known for (p: the psychology of attention,
     q: computing the flow of fluids, r: machine translation, s: the theory of computation); the
-    letter of the reading that article 002 calls a book and that is none; and the letter of the
-    one that could not be found (x: Attention Is All You Need, y: The Annotated Transformer,
+    letter of the reading that is a web page, though it has been called a book; and the letter of
+    the one that could not be found (x: Attention Is All You Need, y: The Annotated Transformer,
     z: Attention Models for Natural Language Processing).
     """
     return ("cebda", (1964, 2010, 2014, 2014, 2017), "q", "y", "z")
@@ -324,7 +324,7 @@ who_came_first.mistake(
 )
 who_came_first.mistake(
     "none of the five is of the 1990s",
-    "That date is the article's, and none of these works bears it out.",
+    "That date is often given, and none of these works bears it out.",
     {1: (1964, 1998, 2014, 2014, 2017)},
     _when(lambda years: any(1990 <= year < 2000 for year in years)),
 )
@@ -354,7 +354,7 @@ who_came_first.mistake(
 )
 who_came_first.mistake(
     "Chorin is not known for the theory of computation",
-    "The Turing Award that the article gives him is not his. See the last paragraph of Who "
+    "A Turing Award is sometimes ascribed to him; it is not his. See the last paragraph of Who "
     "found it, and when.",
     {2: "s"},
     lambda answer: letters(answer[2]) == "s",
@@ -366,8 +366,8 @@ who_came_first.mistake(
     lambda answer: [*map(letters, answer[3:])] == ["z", "y"],
 )
 who_came_first.mistake(
-    "that one is a paper, and the article calls it one",
-    "Asked is what the article calls a book. It exists, but as something else.",
+    "that one is a paper, and has always been called one",
+    "Asked is what has been called a book. It exists, but as something else.",
     {3: "x"},
     lambda answer: letters(answer[3]) == "x",
 )
@@ -461,8 +461,8 @@ def _average_cases():
         Case("uneven points, each left out", (uneven, 0.5, False)),
         Case("six points", (some, 0.3, True)),
         Case("six points, each left out", (some, 0.3, False)),
-        Case("the points of article 002", (printed, 0.5, True)),
-        Case("the points of article 002, each left out", (printed, 0.5, False)),
+        Case("three points on a line", (printed, 0.5, True)),
+        Case("three points on a line, each left out", (printed, 0.5, False)),
         Case("γ = 0, which is the mean", (uneven, 0.0, True)),
         Case("γ = 0, each left out", (uneven, 0.0, False)),
         Case("points that are far apart, each left out", (100 * uneven, 0.5, False)),
@@ -517,7 +517,7 @@ kernel_average.mistake(
     {f" - {_PEAK}": "", f" / {_TOTAL}": ""},
 )
 kernel_average.mistake(
-    "this is the formula of article 002, just as it stands",
+    "this is a sum over the others, undivided",
     "It always leaves out the point itself, and it divides by nothing. Leave it out only when "
     "include_self is False, and divide each row by its sum.",
     {f" - {_PEAK}": "", f" / {_TOTAL}": "", "if not include_self": "if True"},

@@ -500,7 +500,7 @@ def _network_inputs(seed, N=4, d_in=7, d_hidden=10, d_out=5, scale=1.0, dtype=np
 def _network_cases():
     return [
         Case("7 inputs, 10 units, 5 outputs", _network_inputs(1)),
-        Case("the sizes of article 004, 10-10-5", _network_inputs(2, d_in=10)),
+        Case("10 inputs, 10 units, 5 outputs", _network_inputs(2, d_in=10)),
         Case("one example", _network_inputs(3, N=1)),
         Case("as many examples as outputs", _network_inputs(4, N=5)),
         Case("as many examples as units", _network_inputs(5, N=10)),

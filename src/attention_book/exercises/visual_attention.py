@@ -355,7 +355,7 @@ pool_patches.mistake(
     _halves_of_chunks,
 )
 pool_patches.mistake(
-    "that is the column that article 003 prints",
+    "two numbers of the first region, and none of the second",
     "1.5 and 3.5 both belong to the first region, and nothing of the second is left. No program "
     "gives it.",
     lambda image, size, score: np.array([[1.5], [3.5], [9.0]]),
