@@ -123,7 +123,7 @@ function lightAndUnfolded() {
   page.dataset.onScreen ??= page.dataset.theme;
   page.dataset.theme = "light";
   for (const picture of document.images) picture.loading = "eager";
-  for (const fold of document.querySelectorAll("details.hide:not([open])")) {
+  for (const fold of document.querySelectorAll("details:not([open], .exercise-help)")) {
     fold.open = true;
     fold.dataset.folded = "";
   }

@@ -7,7 +7,7 @@ CHAPTER = "chapters/part1/scaled_dot_product.html"
 READ = [name for name in PAGES if name not in ("404.html", "search.html", "genindex.html")]
 CONTROLS = (
     ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .prev-next-footer, .live,"
-    ".exercise-help, .headerlink, .hover-card, button, input, select, summary, dialog"
+    ".exercise-help, .headerlink, .hover-card, button, input, select, dialog, .hide > summary"
 )
 
 
@@ -68,8 +68,9 @@ def test_where_a_figure_lives_on_the_screen_its_picture_is_printed(paper):
 
 def test_what_is_folded_on_the_screen_is_printed(paper):
     page = paper(CHAPTER)
-    folded = page.locator("details.hide")
-    assert folded.count() > 0
+    folded = page.locator("details:not(.exercise-help)")
+    assert page.locator("details.hide").count() > 0
+    assert folded.count() > page.locator("details.hide").count()
     assert folded.evaluate_all("all => all.every(e => e.open)")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert folded.evaluate_all("all => all.every(e => !e.open)")
