@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 
@@ -137,3 +138,10 @@ def test_what_is_allowed(place, source):
 )
 def test_what_is_caught(place, source, found):
     assert violations(f"{BOOK}.{place}", source, {"grouped", "plain"}) == [found]
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name.endswith(".reference")])
+def test_a_reference_does_not_load_torch(name):
+    """Seconds for a reader who only wants the formula. A process of its own has loaded nothing."""
+    program = f"import sys, {name}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

@@ -9,7 +9,6 @@ array([[1, 1, 1, 0],
 """
 
 import numpy as np
-import torch
 
 from attention_book.shapes import check_count
 
@@ -119,6 +118,8 @@ def as_tensor(mask, device=None):
     Raises:
         TypeError: ``mask`` is neither an array nor a tensor.
     """
+    import torch  # here, so that the references in NumPy load without it
+
     if isinstance(mask, np.ndarray | np.bool_):
         return torch.from_numpy(np.array(mask)).to(device)  # PyTorch can't share every view
     if isinstance(mask, torch.Tensor):

@@ -6,7 +6,3 @@
 And without its tanh, or where its arguments are small, additive attention is pooling: the query
 adds the same number to every score and cancels.
 """
-
-from . import module, reference
-
-__all__ = ["module", "reference"]

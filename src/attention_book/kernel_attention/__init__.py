@@ -5,7 +5,3 @@ both, ``attention`` has the Gaussian kernel and ``regress`` any other. Limit cas
 are equally long, Gaussian kernel attention is scaled dot-product attention of the query times
 ``2 gamma √d_k``; at ``gamma = 0`` it is the plain mean, as ``gamma`` grows the nearest neighbour.
 """
-
-from . import module, reference
-
-__all__ = ["module", "reference"]

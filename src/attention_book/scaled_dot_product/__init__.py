@@ -4,7 +4,3 @@
 called ``attention``. Limit case: when every query is zero, all scores are equal and attention
 is the plain mean of the values.
 """
-
-from . import module, reference
-
-__all__ = ["module", "reference"]

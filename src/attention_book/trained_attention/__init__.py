@@ -6,7 +6,3 @@ gradients come from autograd. Limit case: with one token self-attention is the l
 x·W_v·W_o, with W_q = 0 it is that map of the mean token, and a stack without layers, or with
 W_o = 0 everywhere, is the identity.
 """
-
-from . import module, reference
-
-__all__ = ["module", "reference"]

@@ -9,7 +9,3 @@ and leaves it to autograd. Limit cases: with w = 0 ``pool`` is the global averag
 patch as large as the image is the image; and the average of a glimpse over its draws is soft
 attention.
 """
-
-from . import module, reference
-
-__all__ = ["module", "reference"]
