@@ -304,6 +304,17 @@ def test_self_attention_against_the_kernel(function, masked):
         assert not weights[~np.broadcast_to(mask[:, None, None], weights.shape)].any()
 
 
+def test_the_witness_of_the_chapter_does_not_call_the_kernel(monkeypatch):
+    def refuse(*arguments, **options):
+        raise RuntimeError("the kernel was called")
+
+    monkeypatch.setattr(F, "scaled_dot_product_attention", refuse)
+    x, W = torch.ones(2, 3, 4), torch.eye(4)
+    torch.nn.MultiheadAttention(4, 1, batch_first=True)(x, x, x, need_weights=True)
+    with pytest.raises(RuntimeError, match="the kernel was called"):
+        module.self_attention(x[None], W, W, W)
+
+
 @both("self_attention")
 def test_limit_case_zero_queries_give_each_cell_the_mean(function):
     x, (W_q, W_k, W_v) = feature_map(2), matrices()
