@@ -43,7 +43,7 @@ def made_up(seed=0, size=60, cases=80):
     every = []
     for name, folder in zip(names[:size], folders[:size], strict=True):
         simple = folder == "simplest"
-        advice = Advice(f"{name} fits", "no", "exact", "any", "n**2*d", "n*d", call=_nothing)
+        advice = Advice(f"{name} fits", "no", "exact", "any", "n**2*d", "n**2", call=_call)
         every.append(
             Mechanism(
                 name,
@@ -88,6 +88,13 @@ def install(monkeypatch, module, seed=0, **sizes):
 
 def _nothing(*arguments):
     return None
+
+
+def _call(n, d):
+    import torch
+
+    x = torch.ones(n, d)
+    return lambda: x @ x.T
 
 
 def _function(folder, name):

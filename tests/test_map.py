@@ -236,6 +236,12 @@ def test_a_picture_has_room_in_its_frame_and_the_frame_on_a_page(book):
         assert int(picture.svg.get("width")) == frame[2] - frame[0]  # drawn in its own size
 
 
+def test_the_style_sheet_shows_the_wide_picture_where_it_has_room():
+    style = (ROOT / "_static/book.css").read_text("utf-8")
+    (width,) = re.findall(r"@container \(min-width: (\d+)px\)", style)
+    assert int(width) == map_layout.WIDE + 4
+
+
 def test_arrows_lead_down_unless_they_lead_in_a_circle(book):
     for picture in book.pictures.values():
         for arrow in picture.arrows:

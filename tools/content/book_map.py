@@ -182,7 +182,8 @@ def costs(advice):
 
 def draw(self, node):
     """Write a picture with the addresses that the links of the mechanisms have on this page."""
-    addresses = [escape(ref["refuri"]) for ref in node.findall(nodes.reference)]
+    links = list(node.findall(nodes.reference))
+    addresses = [escape(link.get("refuri") or f"#{link['refid']}") for link in links]
     self.body.append(re.sub(r"mechanism:(\d+)", lambda m: addresses[int(m[1])], node["svg"]))
     raise nodes.SkipNode
 

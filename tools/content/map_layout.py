@@ -12,17 +12,18 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-WIDE, NARROW = 680, 328  # pixels: what an article offers on a desktop and on a small phone
+WIDE, NARROW = 656, 328  # pixels: what an article offers on paper, and on a small phone
 BOX = 150  # the least width of a box
 GAP = 14  # between boxes, and for an arrow between them
 LINE = 17  # from line to line within a box
 SMALL = 15  # from line to line of what is smaller: notes and numbers
 # The widths of letters in DejaVu Sans, which is wide, as parts of the size of type. What has no
 # width here is of middle width.
-NARROW_LETTERS = dict.fromkeys(" ,.:;'’()-ijlftrI", 0.4) | dict.fromkeys("mwMW@—", 1.0)
-MIDDLE, CAPITAL, BOLD = 0.64, 0.78, 1.12
+WIDTHS = dict.fromkeys(" ,.:;'’ijlI", 0.32) | dict.fromkeys("()-ftr", 0.42)
+WIDTHS |= dict.fromkeys("mwMW@—", 1.0)
+MIDDLE, CAPITAL, BOLD = 0.64, 0.78, 1.13
 HEAD = 9  # the length of an arrow's head
-NUMBERS = 74  # the width of a line of numbers, at most
+NUMBERS = 76  # the width of a line of numbers, at most
 
 
 @dataclass
@@ -124,7 +125,7 @@ def in_lines(numbers):
 
 def text_width(text, size, bold=False):
     """Return about how many pixels wide a text is."""
-    wide = sum(NARROW_LETTERS.get(c, CAPITAL if c.isupper() else MIDDLE) for c in text)
+    wide = sum(WIDTHS.get(c, CAPITAL if c.isupper() else MIDDLE) for c in text)
     return wide * size * (BOLD if bold else 1)
 
 
