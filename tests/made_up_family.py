@@ -37,11 +37,12 @@ def made_up(seed=0, size=60, cases=80):
     chance = random.Random(seed)
     names = [f"{a} {b}{c}" for a in FIRST for b in SECOND for c in THIRD]
     chance.shuffle(names)
-    folders = [*FAMILIES, *chance.choices(list(FAMILIES)[1:], k=size - len(FAMILIES))]
-    folders.sort(key=list(FAMILIES).index)
-    folders[1:1] = ["simplest"] * 3  # four of the simplest
+    others = list(FAMILIES)[1:]
+    folders = others + chance.choices(others, k=size - 4 - len(others))
+    chance.shuffle(folders)  # as in the book, a family is not complete before the next begins
+    folders = ["simplest"] * 4 + folders
     every = []
-    for name, folder in zip(names[:size], folders[:size], strict=True):
+    for name, folder in zip(names[:size], folders, strict=True):
         simple = folder == "simplest"
         advice = Advice(f"{name} fits", "no", "exact", "any", "n**2*d", "n**2", call=_call)
         every.append(

@@ -220,6 +220,20 @@ def test_no_other_arrow_passes_behind_a_number(book):
                     assert not any(within(point, label, 0.2) for point in two.points)
 
 
+def test_in_a_column_only_arrows_of_one_box_share_a_lane(book):
+    for (_, kind), picture in book.pictures.items():
+        if kind == "wide":
+            continue
+        lanes = [
+            (max(x for x, _ in arrow.points), *sorted((arrow.points[0][1], arrow.points[-1][1])))
+            for arrow in picture.arrows
+        ]
+        for (one, a), (other, b) in combinations(zip(picture.arrows, lanes, strict=True), 2):
+            assert (
+                one.ends[0] == other.ends[0] or abs(a[0] - b[0]) > 1 or a[2] < b[1] or b[2] < a[1]
+            )
+
+
 def test_a_picture_has_room_in_its_frame_and_the_frame_on_a_page(book):
     for (_, kind), picture in book.pictures.items():
         frame = picture.frame
@@ -404,13 +418,14 @@ def test_a_family_is_named_by_its_package():
         assert not name.endswith(".")
 
 
-def test_the_limit_cases_of_a_family_have_numbers_in_a_row():
-    numbered = book_map.numbered()
-    assert list(numbered) == list(range(1, len(limit_cases()) + 1))
-    assert sorted(map(str, numbered.values())) == sorted(map(str, limit_cases()))
-    order = [case.general.family for case in numbered.values()]
-    changes = 1 + sum(a != b for a, b in pairwise(order))
-    assert changes == len(set(order))
+def test_the_limit_cases_of_a_family_have_numbers_in_a_row(book):
+    assert list(book.cases) == list(range(1, len(book.cases) + 1))
+    order = [case.general.family for case in book.cases.values()]
+    assert 1 + sum(a != b for a, b in pairwise(order)) == len(set(order))
+
+
+def test_every_limit_case_has_a_number():
+    assert sorted(map(str, book_map.numbered().values())) == sorted(map(str, limit_cases()))
 
 
 def test_formula():
