@@ -7,15 +7,15 @@ from types import ModuleType
 from attention_book.family import Advice, LimitCase, Mechanism
 
 FAMILIES = {
-    "simplest": "What remains of attention",
-    "kernels": "Kernels and pooling",
-    "dot_products": "Dot products",
-    "heads": "Many heads and shared ones",
-    "sparse": "Windows and sparse patterns",
-    "linear": "Linear attention and states",
-    "low_rank": "Low rank and landmarks",
-    "positions": "Positions and distances",
-    "vision": "Images, glimpses and feature maps",
+    "remains": "What remains of attention",
+    "smoothers": "Kernels and pooling",
+    "products": "Dot products",
+    "many_heads": "Many heads and shared ones",
+    "patterns": "Windows and sparse patterns",
+    "states": "Linear attention and states",
+    "ranks": "Low rank and landmarks",
+    "distances": "Positions and distances",
+    "images": "Images, glimpses and feature maps",
 }
 FIRST = ("gated", "causal", "dilated", "additive", "grouped", "random", "relative", "learned")
 SECOND = ("attention", "pooling", "self-attention", "cross-attention", "attention with a decay")
@@ -40,10 +40,10 @@ def made_up(seed=0, size=60, cases=80):
     others = list(FAMILIES)[1:]
     folders = others + chance.choices(others, k=size - 4 - len(others))
     chance.shuffle(folders)  # as in the book, a family is not complete before the next begins
-    folders = ["simplest"] * 4 + folders
+    folders = ["remains"] * 4 + folders
     every = []
     for name, folder in zip(names[:size], folders, strict=True):
-        simple = folder == "simplest"
+        simple = folder == "remains"
         advice = Advice(f"{name} fits", "no", "exact", "any", "n**2*d", "n**2", call=_call)
         every.append(
             Mechanism(
@@ -82,7 +82,7 @@ def install(monkeypatch, module, seed=0, **sizes):
     monkeypatch.setattr(module, "mechanisms", lambda: every)
     monkeypatch.setattr(module, "limit_cases", lambda: cases)
     for name, says in FAMILIES.items():
-        package = ModuleType(f"attention_book.{name}", f"{says}.\n\nMade up.")
+        package = ModuleType(f"attention_book.{name}", f"{says}: in words.\n\nMade up.")
         monkeypatch.setitem(sys.modules, package.__name__, package)
     return every, cases
 

@@ -10,7 +10,7 @@ import sys
 import xml.etree.ElementTree as ET
 from functools import cache
 from itertools import combinations, pairwise
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import book_map
 import map_layout
@@ -270,9 +270,10 @@ def test_two_that_are_each_other_share_a_line():
     for kind in ("wide", "narrow"):
         picture = made("the book").pictures["overview", kind]
         (line,) = [arrow for arrow in picture.arrows if len(arrow.tips) > 1]
-        down, up = ({names[number] for number in numbers} for numbers in line.numbers)
-        assert "scaled dot-product attention is kernel attention" in down
-        assert up == {"kernel attention is scaled dot-product attention"}
+        heads = [{names[number] for number in numbers} for numbers in line.numbers]
+        kernel, dot_product = "kernel attention", "scaled dot-product attention"
+        for each in (f"{kernel} is {dot_product}", f"{dot_product} is {kernel}"):
+            assert sum(each in some for some in heads) == 1
 
 
 # The parts ---------------------------------------------------------------------------------------
@@ -410,12 +411,17 @@ def test_the_overview_leads_to_the_families_and_to_the_conditions():
             assert numbers_in(text)[0] == int(address.removeprefix("#limit-case-"))
 
 
-def test_a_family_is_named_by_its_package():
-    for mechanism in mechanisms():
-        assert mechanism.function.__module__.startswith(f"attention_book.{mechanism.family}.")
-        name = book_map.title(mechanism.family)
-        assert name
-        assert not name.endswith(".")
+def test_a_family_is_named_by_its_package(monkeypatch):
+    for family in {mechanism.family for mechanism in mechanisms()}:
+        whole = sys.modules[f"attention_book.{family}"].__doc__
+        assert whole.startswith(book_map.title(family))
+    for says, name, motto in (
+        ("Kernels.\n\nMore.", "Kernels", ""),
+        ("Pooling: one query, one\u00a0vector.", "Pooling", "One query, one\u00a0vector."),
+    ):
+        package = ModuleType("attention_book.made_up_family", says)
+        monkeypatch.setitem(sys.modules, package.__name__, package)
+        assert (book_map.title("made_up_family"), book_map.motto("made_up_family")) == (name, motto)
 
 
 def test_the_limit_cases_of_a_family_have_numbers_in_a_row(book):

@@ -41,7 +41,17 @@ def families():
 
 
 def title(family):
-    """Return the name of a family: the first line that its package says of itself."""
+    """Return the name of a family: how its package begins, before a colon."""
+    return _first_line(family).partition(": ")[0]
+
+
+def motto(family):
+    """Return what the package of a family says behind its name, as a sentence, or nothing."""
+    says = _first_line(family).partition(": ")[2]
+    return f"{says[:1].upper()}{says[1:]}." if says else ""
+
+
+def _first_line(family):
     text = importlib.import_module(f"attention_book.{family}").__doc__
     return text.strip().splitlines()[0].removesuffix(".")
 
@@ -97,6 +107,8 @@ class LimitCases(SphinxDirective):
 
     def family(self, family, cases):
         section = nodes.section("", nodes.title("", title(family)), ids=[anchor(family)])
+        if motto(family):
+            section += nodes.paragraph("", motto(family))
         links = self.parse_text_to_nodes("\n\n".join(map(link, families()[family])))
         section += family_map("", *links, svg=map_of(family, cases))
         own = {number: case for number, case in cases.items() if case.general.family == family}
