@@ -1,7 +1,6 @@
 """A copy of the book with one small page, to build in a folder of its own."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -13,21 +12,12 @@ ROOT = Path(__file__).resolve().parents[1]
 BUILD = ["tools/running/build_book.py"]
 
 
-def copy_book(folder, *, without=()):
-    """Copy the package, the tools and the configuration, and a table of contents of one page.
-
-    ``without`` names extensions to leave out: the map loads torch, which a page without it need
-    not wait for.
-    """
+def copy_book(folder):
+    """Copy the package, the tools and the configuration, and a table of contents of one page."""
     for name in ("src", "tools", "_static", "_templates", "_extra"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("_config.yml", "requirements.txt", "pyproject.toml", "conftest.py"):
         shutil.copy(ROOT / name, folder / name)
-    config = (folder / "_config.yml").read_text("utf-8")
-    for extension in without:
-        config, found = re.subn(rf"(?m)^ +{extension}: tools.*\n", "", config)
-        assert found == 1
-    (folder / "_config.yml").write_text(config, "utf-8")
     (folder / "_toc.yml").write_text("format: jb-book\nroot: chapters/index\n")
     (folder / "chapters").mkdir()
     shutil.copy(ROOT / "chapters/references.bib", folder / "chapters")

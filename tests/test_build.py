@@ -22,7 +22,7 @@ print("one half is", softmax.softmax(__import__("numpy").zeros(2))[0])
 @pytest.fixture
 def book(tmp_path):
     """A copy of the book whose only page prints a number that the package computes."""
-    copy_book(tmp_path, without=["book_map"])
+    copy_book(tmp_path)
     write(tmp_path, [nbformat.v4.new_markdown_cell("# A page"), nbformat.v4.new_code_cell(CELL)])
     return tmp_path
 

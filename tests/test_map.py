@@ -1,141 +1,437 @@
-"""The picture of the map: every mechanism and every limit case is on it, and can be read."""
+"""The pictures of the map: every mechanism and limit case is on them, and can be read.
 
-import math
+What is true of the book's own has to be true of a family of sixty as well, which is made up.
+"""
+
 import os
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
+from functools import cache
 from itertools import combinations, pairwise
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import book_map
-import igraph
+import map_layout
 import pytest
 from docutils import nodes
+from made_up_family import install
 from small_book import BUILD, ROOT, copy_book, run
 from sphinx.errors import ExtensionError
 
 from attention_book.family import limit_cases, mechanisms
 
-ARROWS = book_map.arrows_between(limit_cases())
-LAYERS = book_map.in_layers(ARROWS)
-COLUMN = book_map.in_a_column(LAYERS[0], ARROWS)
-both = pytest.mark.parametrize("picture", [LAYERS, COLUMN], ids=["layers", "column"])
-WIDTH, HEIGHT = book_map.BOX
+
+def numbers_in(text):
+    """Return the numbers that a label means.
+
+    >>> numbers_in("1, 4–6")
+    [1, 4, 5, 6]
+    """
+    found = [word.split("–") for word in re.findall(r"\d+(?:–\d+)?", text)]
+    return [number for some in found for number in range(int(some[0]), int(some[-1]) + 1)]
 
 
-def inside(point, centre, margin):
+def along(course):
+    """Return points of a drawn line, close to each other, and whether each is a corner."""
+    points = []
+    for command, text in re.findall(r"([MLC])([^MLC]+)", course):
+        corners = [tuple(map(float, pair.split(","))) for pair in text.split()]
+        if command == "M":
+            points += corners
+            continue
+        known = [points[-1], *corners]
+        if command == "L":
+            known = [known[0], known[0], known[1], known[1]]
+        for i in range(1, 41):
+            t = i / 40
+            weights = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
+            points.append(
+                tuple(
+                    sum(w * p[axis] for w, p in zip(weights, known, strict=True)) for axis in (0, 1)
+                )
+            )
+    return points
+
+
+def read(svg):
+    """Return what a picture shows, as it is written for a browser."""
+
+    def rectangle(element):
+        x, y, w, h = (float(element.get(name)) for name in ("x", "y", "width", "height"))
+        return x, y, x + w, y + h
+
+    boxes = {a.get("aria-label"): rectangle(a[0]) for a in svg if a.tag == "a"}
+    arrows = []
+    for g in svg.iterfind("g"):
+        arrows.append(
+            SimpleNamespace(
+                ends=g.get("data-ends").split("|"),
+                points=along(g.find("path").get("d")),
+                tips=[
+                    tuple(map(float, p.get("points").split()[0].split(",")))
+                    for p in g.iterfind("polygon")
+                ],
+                numbers=[numbers_in(" ".join(text.itertext())) for text in g.iter("text")],
+                labels=[rectangle(element) for element in g.iter("rect")],
+            )
+        )
+    left, top, width, height = map(float, svg.get("viewBox").split())
+    return SimpleNamespace(
+        boxes=boxes, arrows=arrows, frame=(left, top, left + width, top + height), svg=svg
+    )
+
+
+def drawn():
+    """Return the pictures of the overview and of each family by (name, kind)."""
+    cases = book_map.numbered()
+    texts = {"overview": book_map.overview()}
+    texts |= {family: book_map.map_of(family, cases) for family in book_map.families()}
+    return {
+        (name, svg.get("class")): read(svg)
+        for name, text in texts.items()
+        for svg in ET.fromstring(text)
+    }
+
+
+BOOKS = {"the book": {}, "sixty": {"seed": 0}, "others": {"seed": 1}, "more": {"seed": 2}}
+BOOKS |= {"close": {"seed": 3, "cases": 200}, "ninety": {"seed": 4, "size": 90, "cases": 120}}
+
+
+@cache
+def made(name):
+    """Return mechanisms, limit cases and the pictures of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        if name != "the book":
+            install(patch, book_map, **BOOKS[name])
+        return SimpleNamespace(
+            cases=book_map.numbered(),
+            families=book_map.families(),
+            titles={family: book_map.title(family) for family in book_map.families()},
+            pictures=drawn(),
+        )
+
+
+@pytest.fixture(params=BOOKS)
+def book(request):
+    return made(request.param)
+
+
+def apart(one, other, by=0.0):
     return (
-        abs(point[0] - centre[0]) < WIDTH / 2 - margin
-        and abs(point[1] - centre[1]) < HEIGHT / 2 - margin
+        one[2] + by <= other[0]
+        or other[2] + by <= one[0]
+        or one[3] + by <= other[1]
+        or other[3] + by <= one[1]
     )
 
 
-def test_arrows_between():
-    one, other, third = (SimpleNamespace(name=name) for name in ("one", "other", "third"))
-    ends = [(one, other), (one, third), (other, one), (one, third)]
-    cases = [SimpleNamespace(general=a, special=b) for a, b in ends]
-    assert book_map.arrows_between(cases) == {("one", "other"): [1, -3], ("one", "third"): [2, 4]}
-
-
-def test_every_limit_case_has_its_arrow():
-    assert sorted(abs(n) for numbers in ARROWS.values() for n in numbers) == list(
-        range(1, len(limit_cases()) + 1)
+def within(point, box, margin=0.0):
+    return (
+        box[0] + margin < point[0] < box[2] - margin
+        and box[1] + margin < point[1] < box[3] - margin
     )
-    assert set(LAYERS[1]) == set(COLUMN[1]) == set(ARROWS)
-    assert set(LAYERS[0]) == set(COLUMN[0]) == {m.name for m in mechanisms()}
 
 
-@both
-def test_arrows_go_down(picture):
-    centres, routes = picture
-    for (general, special), points in routes.items():
-        assert centres[general][1] < centres[special][1]
-        for end, name in ((points[0], general), (points[-1], special)):
-            assert inside(end, centres[name], -1)
-            assert not inside(end, centres[name], 1)
+# On every picture --------------------------------------------------------------------------------
 
 
-@both
-def test_boxes_stand_apart(picture):
-    centres, _ = picture
-    for one, other in combinations(centres.values(), 2):
-        assert abs(one[0] - other[0]) > WIDTH or abs(one[1] - other[1]) > HEIGHT
+def test_the_made_up_family_is_as_large_as_the_book_may_become(monkeypatch):
+    every, cases = install(monkeypatch, book_map)
+    assert (len(every), len(cases), len(book_map.families())) == (60, 80, 9)
+    assert len({m.name for m in every}) == 60
+    between = {(c.general.family, c.special.family) for c in cases}
+    assert sum(a != b for a, b in between) >= 20
+    assert any((b, a) in between for a, b in between if a != b)
 
 
-@both
-def test_no_arrow_passes_behind_a_box(picture):
-    centres, routes = picture
-    for points in routes.values():
-        for (x0, y0), (x1, y1) in pairwise(points):
-            for share in (i / 50 for i in range(51)):
-                point = x0 + share * (x1 - x0), y0 + share * (y1 - y0)
-                assert not any(inside(point, centre, 4) for centre in centres.values())
+def test_each_family_has_its_boxes(book):
+    counts = {
+        (f"{book.titles[family]}, {len(some)} mechanism{'s' * (len(some) > 1)}")
+        for family, some in book.families.items()
+    }
+    for kind in ("wide", "narrow"):
+        assert set(book.pictures["overview", kind].boxes) == counts
+        for family, some in book.families.items():
+            reached = {c.special for c in book.cases.values() if c.general.family == family}
+            others = {f"{m.name}, {book.titles[m.family]}" for m in reached if m.family != family}
+            assert set(book.pictures[family, kind].boxes) == {m.name for m in some} | others
 
 
-@both
-def test_the_numbers_stand_apart(picture):
-    svg = book_map._picture("wide", *picture, ARROWS, {m.name: "" for m in mechanisms()})
-    places = re.findall(r'</?[^>]*><text x="(-?\d+)" y="(-?\d+)">([\d, ]+)<', svg)
-    assert len(places) == len(ARROWS)
-    for (x0, y0, _), (x1, y1, _) in combinations(places, 2):
-        assert math.dist((int(x0), int(y0)), (int(x1), int(y1))) > 12
+def test_each_limit_case_has_its_number_at_the_head_of_its_arrow(book):
+    for (name, _), picture in book.pictures.items():
+        found = {}
+        for arrow in picture.arrows:
+            assert len(arrow.tips) == len(arrow.labels) == len(arrow.numbers) in (1, 2)
+            for tip, numbers, label in zip(arrow.tips, arrow.numbers, arrow.labels, strict=True):
+                (at,) = (e for e in arrow.ends if not apart(picture.boxes[e], (*tip, *tip), by=0.2))
+                (start,) = (end for end in arrow.ends if end != at)
+                found |= dict.fromkeys(numbers, (start, at))
+                assert not apart(label, (*tip, *tip), by=12)
+        for number, (start, at) in found.items():
+            case = book.cases[number]
+            ends = case.general, case.special
+            for end, mechanism in zip((start, at), ends, strict=True):
+                says = book.titles[mechanism.family] if name == "overview" else mechanism.name
+                assert end.startswith(says)
+        wanted = {
+            number
+            for number, case in book.cases.items()
+            if (
+                case.general.family != case.special.family
+                if name == "overview"
+                else case.general.family == name
+            )
+        }
+        assert set(found) == wanted
 
 
-def test_a_box_stands_above_all_that_it_becomes():
-    graph = igraph.Graph([[0, 1], [1, 2], [0, 2], [3, 2]], directed=True)
-    assert book_map.depths(graph) == [0, 1, 2, 1]
+def test_boxes_stand_apart(book):
+    for picture in book.pictures.values():
+        for one, other in combinations(picture.boxes.values(), 2):
+            assert apart(one, other, by=9)
 
 
-def test_side_by_side_keeps_the_order_and_the_distances():
-    place = {"a": (0, 0), "b": (5, 0), "c": (1, 1), (0, 0): (2, 1), "d": (7, 1)}
-    x = book_map.side_by_side(place, [("a", "d"), ("b", "c"), ("b", (0, 0))])
-    assert x["b"] - x["a"] >= WIDTH
-    assert x["d"] - x[0, 0] >= WIDTH / 2
-    assert x["c"] < x[0, 0] < x["d"]
+def test_no_arrow_passes_behind_a_box(book):
+    for picture in book.pictures.values():
+        for arrow in picture.arrows:
+            for end, name in ((0, arrow.ends[0]), (-1, arrow.ends[1])):
+                point = arrow.points[end]
+                assert not apart(picture.boxes[name], (*point, *point), by=0.2)
+            for box in picture.boxes.values():
+                assert not any(within(point, box, 0.2) for point in arrow.points)
+
+
+def test_the_numbers_stand_apart(book):
+    for picture in book.pictures.values():
+        labels = [label for arrow in picture.arrows for label in arrow.labels]
+        for one, other in combinations(labels, 2):
+            assert apart(one, other, by=-0.2)
+        for label in labels:
+            assert all(apart(label, box) for box in picture.boxes.values())
+
+
+def test_no_other_arrow_passes_behind_a_number(book):
+    for picture in book.pictures.values():
+        for arrow, other in combinations(picture.arrows, 2):
+            for one, two in ((arrow, other), (other, arrow)):
+                for label in one.labels:
+                    assert not any(within(point, label, 0.2) for point in two.points)
+
+
+def test_in_a_column_only_arrows_of_one_box_share_a_lane(book):
+    for (_, kind), picture in book.pictures.items():
+        if kind == "wide":
+            continue
+        lanes = [
+            (max(x for x, _ in arrow.points), *sorted((arrow.points[0][1], arrow.points[-1][1])))
+            for arrow in picture.arrows
+        ]
+        for (one, a), (other, b) in combinations(zip(picture.arrows, lanes, strict=True), 2):
+            assert (
+                one.ends[0] == other.ends[0] or abs(a[0] - b[0]) > 1 or a[2] < b[1] or b[2] < a[1]
+            )
+
+
+def test_a_picture_has_room_in_its_frame_and_the_frame_on_a_page(book):
+    for (_, kind), picture in book.pictures.items():
+        frame = picture.frame
+        for box in picture.boxes.values():
+            assert within(box[:2], frame)
+            assert within(box[2:], frame)
+        for arrow in picture.arrows:
+            assert all(within(point, frame) for point in arrow.points)
+            assert all(within(label[:2], frame) for label in arrow.labels)
+            assert all(within(label[2:], frame) for label in arrow.labels)
+        assert (
+            frame[2] - frame[0] <= {"wide": map_layout.WIDE, "narrow": map_layout.NARROW}[kind] + 4
+        )
+        assert int(picture.svg.get("width")) == frame[2] - frame[0]  # drawn in its own size
+
+
+def test_the_style_sheet_shows_the_wide_picture_where_it_has_room():
+    style = (ROOT / "_static/book.css").read_text("utf-8")
+    (width,) = re.findall(r"@container \(min-width: (\d+)px\)", style)
+    assert int(width) == map_layout.WIDE + 4
+
+
+def test_arrows_lead_down_unless_they_lead_in_a_circle(book):
+    for picture in book.pictures.values():
+        for arrow in picture.arrows:
+            upper, lower = (picture.boxes[end] for end in arrow.ends)
+            assert upper[3] < lower[1]
+
+
+def test_two_that_are_each_other_share_a_line():
+    names = {
+        number: str(case).split(" when ")[0] for number, case in made("the book").cases.items()
+    }
+    for kind in ("wide", "narrow"):
+        picture = made("the book").pictures["overview", kind]
+        (line,) = [arrow for arrow in picture.arrows if len(arrow.tips) > 1]
+        heads = [{names[number] for number in numbers} for numbers in line.numbers]
+        kernel, dot_product = "kernel attention", "scaled dot-product attention"
+        for each in (f"{kernel} is {dot_product}", f"{dot_product} is {kernel}"):
+            assert sum(each in some for some in heads) == 1
+
+
+# The parts ---------------------------------------------------------------------------------------
+
+
+def test_hierarchy():
+    ends = [("d", "c"), ("c", "a"), ("d", "a"), ("b", "a")]
+    order = map_layout.hierarchy("abcd", ends)
+    assert all(order.index(start) > order.index(end) for start, end in ends)
+    circle = [("a", "b"), ("b", "c"), ("c", "a"), ("d", "a")]
+    order = map_layout.hierarchy("abcd", circle)
+    assert sum(order.index(start) < order.index(end) for start, end in circle) == 1
+
+
+def test_links_between():
+    ends = {1: ("one", "other"), 2: ("one", "third"), 3: ("other", "one"), 4: ("one", "third")}
+    links = map_layout.links_between(["third", "other", "one"], ends)
+    assert links == {("one", "other"): ([1], [3]), ("one", "third"): ([2, 4], [])}
+
+
+def test_in_lines():
+    assert map_layout.in_lines([7]) == ["7"]
+    assert map_layout.in_lines([1, 2, 4, 5, 6]) == ["1, 2, 4–6"]
+    assert map_layout.in_lines([10, 12, 14, 17, 18, 19, 23]) == ["10, 12, 14,", "17–19, 23"]
+    assert map_layout.in_lines([]) == []
+
+
+def test_in_rows():
+    links = [("b", "a"), ("c", "a"), ("d", "a"), ("d", "c")]
+    order = ["alone", "a", "b", "c", "d"]
+    assert map_layout.in_rows(order, links, 4) == [["a", "alone"], ["b", "c"], ["d"]]
+    assert map_layout.in_rows(order, links, 1) == [["a"], ["b"], ["c"], ["d"], ["alone"]]
+
+
+def test_rising():
+    assert map_layout.rising([(1, 1), (5, 1), (2, 2)]) == [1, 3, 3]
+    assert map_layout.rising([(3, 1), (2, 1), (1, 1), (4, 1)]) == [2, 2, 2, 4]
+
+
+def test_few_crossings():
+    rows = [["a", "b", "c"], ["d", "e", "f"]]
+    steps = [("a", "f"), ("b", "e"), ("c", "d"), ("a", "e")]
+    untangled = map_layout.with_few_crossings(rows, steps)
+    assert sorted(map(sorted, untangled)) == rows
+    below = {"a": ["f", "e"], "b": ["e"], "c": ["d"]}
+    assert map_layout.crossings(rows, {**below, "d": [], "e": [], "f": []}) == 4
+    assert map_layout.crossings(untangled, {**below, "d": [], "e": [], "f": []}) == 0
+
+
+def test_lanes():
+    spans = {"long": (0, 9), "early": (0, 3), "late": (4, 9), "middle": (2, 5)}
+    assert map_layout.in_lanes(spans) == {"early": 0, "middle": 1, "late": 0, "long": 2}
+
+
+def test_wrapped():
+    assert map_layout.wrapped("self-attention over a feature map", 14) == [
+        "self-attention over",
+        "a feature map",
+    ]
+    long = "self-attention over the cells of a feature map"
+    assert map_layout.wrapped(long, 14, most=2) == ["self-attention over", "the cells of …"]
 
 
 def test_a_mechanism_that_nothing_joins_is_an_error():
-    apart = ARROWS | {("hopping", "jumping"): [99]}
+    every = [SimpleNamespace(name=name) for name in ("walking", "hopping", "running", "jumping")]
+    cases = [SimpleNamespace(general=every[2], special=every[0])]
     with pytest.raises(ExtensionError, match="no limit case joins hopping, jumping to the rest"):
-        book_map.in_layers(apart)
+        book_map.check_that_all_are_joined(every, cases)
+    cases += [SimpleNamespace(general=every[i], special=every[0]) for i in (1, 3)]
+    book_map.check_that_all_are_joined(every, cases)
 
 
-def test_the_picture_is_the_same_every_time():
+def test_the_pictures_are_the_same_every_time():
     program = (
-        "import sys; sys.path.append('tools/content'); import book_map as b;"
-        "print(b.in_layers(b.arrows_between(b.limit_cases())))"
+        "import sys; sys.path += ['tools/content', 'tests'];"
+        "import book_map as b, made_up_family, pytest;"
+        "own = b.overview();"
+        "made_up_family.install(pytest.MonkeyPatch(), b);"
+        "print(own, b.overview(), *(b.map_of(f, b.numbered()) for f in b.families()))"
     )
     found = {
         subprocess.run(
             [sys.executable, "-c", program],
             cwd=ROOT,
-            env=os.environ | {"PYTHONHASHSEED": seed},
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONUTF8": "1"},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=True,
         ).stdout
         for seed in ("1", "2")
     }
-    assert found == {f"{LAYERS}\n"}
+    (text,) = found
+    assert text.count("<svg") == 2 * (1 + 1 + 9)
+
+
+def test_nothing_heavy_is_loaded_before_the_map_is_made():
+    program = (
+        "import sys; sys.path.append('tools/content'); import book_map;"
+        "print(sorted({'igraph', 'sklearn', 'scipy', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_what_is_drawn():
-    links = [
-        nodes.reference("", m.name, refuri=f"there.html#{i}") for i, m in enumerate(mechanisms())
-    ]
+    family = next(iter(book_map.families()))
+    own = book_map.families()[family]
+    links = [nodes.reference("", m.name, refuri=f"there.html#{i}") for i, m in enumerate(own)]
     writer = SimpleNamespace(body=[])
+    node = book_map.family_map("", *links, svg=book_map.map_of(family, book_map.numbered()))
     with pytest.raises(nodes.SkipNode):
-        book_map.draw(writer, book_map.family_map("", *links))
-    wide, narrow = writer.body
-    for svg in (wide, narrow):
-        assert re.findall(r'href="there.html#(\d+)"', svg) == [str(i) for i in range(len(links))]
-        assert svg.count("<polygon") == len(limit_cases())
-        assert svg.count("map-simple") == sum(m.source is None for m in mechanisms())
-        for m in mechanisms():
-            assert f'aria-label="{m.name}"' in svg
-    assert 'class="family-map wide"' in wide
-    assert 'class="family-map narrow"' in narrow
+        book_map.draw(writer, node)
+    (text,) = writer.body
+    for svg in ET.fromstring(text):
+        addresses = {a.get("aria-label"): a.get("href") for a in svg.iter("a")}
+        for i, m in enumerate(own):
+            assert addresses[m.name] == f"there.html#{i}"
+        others = {a for name, a in addresses.items() if name not in {m.name for m in own}}
+        known = {f"#{book_map.anchor(f)}" for f in book_map.families()}
+        assert others <= known
+        simple = [a for a in svg.iter("a") if "map-simple" in a.get("class")]
+        assert {a.get("aria-label") for a in simple} == {m.name for m in own if not m.source}
+
+
+def test_the_overview_leads_to_the_families_and_to_the_conditions():
+    for svg in ET.fromstring(book_map.overview()):
+        addresses = {a.get("href"): "".join(a.itertext()) for a in svg.iter("a")}
+        conditions = {a: text for a, text in addresses.items() if a.startswith("#limit-case-")}
+        assert set(addresses) - set(conditions) == {
+            f"#{book_map.anchor(f)}" for f in book_map.families()
+        }
+        for address, text in conditions.items():
+            assert numbers_in(text)[0] == int(address.removeprefix("#limit-case-"))
+
+
+def test_a_family_is_named_by_its_package(monkeypatch):
+    for family in {mechanism.family for mechanism in mechanisms()}:
+        whole = sys.modules[f"attention_book.{family}"].__doc__
+        assert whole.startswith(book_map.title(family))
+    for says, name, motto in (
+        ("Kernels.\n\nMore.", "Kernels", ""),
+        ("Pooling: one query, one\u00a0vector.", "Pooling", "One query, one\u00a0vector."),
+    ):
+        package = ModuleType("attention_book.made_up_family", says)
+        monkeypatch.setitem(sys.modules, package.__name__, package)
+        assert (book_map.title("made_up_family"), book_map.motto("made_up_family")) == (name, motto)
+
+
+def test_the_limit_cases_of_a_family_have_numbers_in_a_row(book):
+    assert list(book.cases) == list(range(1, len(book.cases) + 1))
+    order = [case.general.family for case in book.cases.values()]
+    assert 1 + sum(a != b for a, b in pairwise(order)) == len(set(order))
+
+
+def test_every_limit_case_has_a_number():
+    assert sorted(map(str, book_map.numbered().values())) == sorted(map(str, limit_cases()))
 
 
 def test_formula():

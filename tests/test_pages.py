@@ -24,7 +24,7 @@ plotting.matrix([[0.25, 0.75]], title="Weights")
 def page(tmp_path_factory):
     """The folder of a built page with a formula, a figure and the help of an exercise."""
     book = tmp_path_factory.mktemp("book")
-    copy_book(book, without=["book_map"])
+    copy_book(book)
     cells = [
         nbformat.v4.new_markdown_cell("# A page\n\nA formula, $a^2$.\n\n## Exercise 1"),
         nbformat.v4.new_markdown_cell("```{hints-and-solution} scaled_dot_product.spread\n```"),
@@ -117,7 +117,7 @@ def test_no_script_stands_there_twice(source):
 
 
 def test_an_unknown_exercise_fails_the_build(tmp_path):
-    copy_book(tmp_path, without=["book_map"])
+    copy_book(tmp_path)
     text = "# A page\n\n```{hints-and-solution} scaled_dot_product.nothing\n```"
     write(tmp_path, [nbformat.v4.new_markdown_cell(text)])
     status, log = run(tmp_path, *BUILD)

@@ -133,7 +133,7 @@ print(numpy.ones(2) / 2)
 
 @pytest.fixture
 def book(tmp_path):
-    copy_book(tmp_path, without=["book_map"])
+    copy_book(tmp_path)
     (tmp_path / "src/attention_book/elsewhere.py").write_text("NUMBER = 1\n")
     return tmp_path
 

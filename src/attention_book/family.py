@@ -48,6 +48,11 @@ class Mechanism:
     advice: Advice | None = None
 
     @property
+    def family(self):
+        """The package that stands first in its name: what the map shows together."""
+        return self.function.__module__.split(".")[1]
+
+    @property
     def variant(self):
         """The package that brings it."""
         return self.function.__module__.split(".")[1]

@@ -1,30 +1,24 @@
 """Sphinx extension: the map of mechanisms, its limit cases, and the table to choose by.
 
-All three are made from what the package says of itself (``attention_book.family``).
+All three are made from what the package says of itself (``attention_book.family``): an overview of
+the families, a map of each family, the conditions under the numbers of its arrows.
 """
 
-import math
-import textwrap
-from collections import defaultdict
+import importlib
+import re
 from html import escape
-from itertools import chain, pairwise
+from itertools import pairwise
 
-import igraph
-import numpy as np
 from docutils import nodes
-from sklearn.isotonic import isotonic_regression
+from map_layout import LINE, SMALL, column, hierarchy, layered, links_between, wrapped
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-from attention_book import cost
 from attention_book.family import limit_cases, mechanisms
-
-BOX = 150, 42  # width and height
-STEP = 96  # from row to row
 
 
 class family_map(nodes.General, nodes.Element):
-    """The picture. Its children are links to the mechanisms, in their order."""
+    """A picture, ``svg``, drawn but for the addresses of the mechanisms: its children, links."""
 
 
 def setup(app):
@@ -35,41 +29,144 @@ def setup(app):
     return {"parallel_read_safe": True}
 
 
+# What is on the map ------------------------------------------------------------------------------
+
+
+def families():
+    """Return the mechanisms of each family, those that others become first."""
+    found = {}
+    for mechanism in mechanisms():
+        found.setdefault(mechanism.family, []).append(mechanism)
+    return found
+
+
+def title(family):
+    """Return the name of a family: how its package begins, before a colon."""
+    return _first_line(family).partition(": ")[0]
+
+
+def motto(family):
+    """Return what the package of a family says behind its name, as a sentence, or nothing."""
+    says = _first_line(family).partition(": ")[2]
+    return f"{says[:1].upper()}{says[1:]}." if says else ""
+
+
+def _first_line(family):
+    text = importlib.import_module(f"attention_book.{family}").__doc__
+    return text.strip().splitlines()[0].removesuffix(".")
+
+
+def anchor(family):
+    return f"family-{family.replace('_', '-')}"
+
+
+def numbered():
+    """Return the limit cases by their number, those of a family together.
+
+    A limit case is of the family of what it starts from.
+    """
+    cases = limit_cases()
+    check_that_all_are_joined(mechanisms(), cases)
+    order = list(families())
+    return dict(enumerate(sorted(cases, key=lambda case: order.index(case.general.family)), 1))
+
+
+def check_that_all_are_joined(every, cases):
+    """Raise an error that names the mechanisms which limit cases do not join to the most."""
+    parts = [{mechanism.name} for mechanism in every]
+    for case in cases:
+        joined = [part for part in parts if part & {case.general.name, case.special.name}]
+        parts = [part for part in parts if part not in joined] + [set().union(*joined)]
+    most = max(parts, key=len)
+    apart = [mechanism.name for mechanism in every if mechanism.name not in most]
+    if apart:
+        raise ExtensionError(f"no limit case joins {', '.join(apart)} to the rest of the map")
+
+
 def link(mechanism):
     """Return MyST for a link to the place that teaches a mechanism."""
     return f"[{mechanism.name}]({mechanism.at})"
 
 
+# The directives ----------------------------------------------------------------------------------
+
+
 class FamilyMap(SphinxDirective):
-    """``{family-map}``: the mechanisms, and an arrow for every limit case."""
+    """``{family-map}``: the families, and the numbers of the limit cases that lead between them."""
 
     def run(self):
-        return [family_map("", *self.parse_text_to_nodes("\n\n".join(map(link, mechanisms()))))]
+        return [family_map("", svg=overview())]
 
 
 class LimitCases(SphinxDirective):
-    """``{limit-cases}``: one numbered sentence each."""
+    """``{limit-cases}``: the map of each family, and one numbered sentence for each limit case."""
 
     def run(self):
+        cases = numbered()
+        return [self.family(family, cases) for family in families()]
+
+    def family(self, family, cases):
+        section = nodes.section("", nodes.title("", title(family)), ids=[anchor(family)])
+        if motto(family):
+            section += nodes.paragraph("", motto(family))
+        links = self.parse_text_to_nodes("\n\n".join(map(link, families()[family])))
+        section += family_map("", *links, svg=map_of(family, cases))
+        own = {number: case for number, case in cases.items() if case.general.family == family}
         lines = [
             f"{number}. {case.general.name} is {link(case.special)} when {case.when}"
-            for number, case in enumerate(limit_cases(), 1)
+            for number, case in own.items()
         ]
-        return self.parse_text_to_nodes("\n".join(lines))
+        section += self.parse_text_to_nodes("\n".join(lines))
+        for item, number in zip(section.findall(nodes.list_item), own, strict=True):
+            item["ids"].append(f"limit-case-{number}")
+        from_others = {}
+        for number, case in cases.items():
+            if case.special.family == family != case.general.family:
+                from_others.setdefault(case.general.family, []).append(number)
+        if from_others:
+            section += self.from_others(from_others)
+        return section
+
+    def from_others(self, numbers):
+        """Return the sentence about the limit cases that come from other families."""
+        parts = [nodes.Text("From other families: ")]
+        for family, some in numbers.items():
+            parts += [here(title(family), anchor(family)), nodes.Text(" (")]
+            for number in some:
+                parts += [here(str(number), f"limit-case-{number}"), nodes.Text(", ")]
+            parts[-1] = nodes.Text("), ")
+        parts[-1] = nodes.Text(").")
+        return nodes.paragraph("", "", *parts)
+
+
+def here(text, target):
+    """Return a link to another place of the page."""
+    return nodes.reference("", text, refid=target, internal=True)
 
 
 class Choose(SphinxDirective):
     """``{choose}``: for each mechanism when to take it and what it costs, counted."""
 
     def run(self):
+        advised = {f: [m for m in some if m.advice] for f, some in families().items()}
+        advised = {family: some for family, some in advised.items() if some}
         head = "| take | when | cost | order | exact | hardware |"
         rows = [
             f"| {link(m)} | {a.choose} | {costs(a)} | {a.order} | {a.exact} | {a.hardware} |"
-            for m in mechanisms()
+            for some in advised.values()
+            for m in some
             if (a := m.advice)
         ]
         lines = [":::{table}", ":class: cards choose", "", head, "|---" * 6 + "|", *rows, ":::"]
-        return self.parse_text_to_nodes("\n".join(lines))
+        table = self.parse_text_to_nodes("\n".join(lines))
+        body = next(node for part in table for node in part.findall(nodes.tbody))
+        rows = list(body.children)
+        for family, some in advised.items():
+            name = nodes.paragraph("", "", here(title(family), anchor(family)))
+            entry = nodes.entry("", name, morecols=5, classes=["choose-family"])
+            body.insert(body.index(rows[0]), nodes.row("", entry))
+            del rows[: len(some)]
+        return table
 
 
 def formula(text):
@@ -83,6 +180,8 @@ def formula(text):
 
 def costs(advice):
     """Say how time and memory grow, and count what twice as many positions cost."""
+    from attention_book import cost  # loads torch, which only a page with this table needs
+
     parts = []
     for name, measure in (("time", cost.operations), ("memory", cost.largest_tensor_bytes)):
         factor = measure(advice.call(2048, 16)) / measure(advice.call(1024, 16))
@@ -90,201 +189,147 @@ def costs(advice):
     return "; ".join(parts)
 
 
-# The picture -------------------------------------------------------------------------------------
+# The pictures ------------------------------------------------------------------------------------
 
 
 def draw(self, node):
-    """Write the picture twice, for wide and for narrow windows; a style sheet shows one."""
-    addresses = {ref.astext(): ref["refuri"] for ref in node.findall(nodes.reference)}
-    arrows = arrows_between(limit_cases())
-    layers = in_layers(arrows)
-    column = in_a_column(layers[0], arrows)
-    for kind, (centres, routes) in {"wide": layers, "narrow": column}.items():
-        self.body.append(_picture(kind, centres, routes, arrows, addresses))
+    """Write a picture with the addresses that the links of the mechanisms have on this page."""
+    links = list(node.findall(nodes.reference))
+    addresses = [escape(link.get("refuri") or f"#{link['refid']}") for link in links]
+    self.body.append(re.sub(r"mechanism:(\d+)", lambda m: addresses[int(m[1])], node["svg"]))
     raise nodes.SkipNode
 
 
-def arrows_between(cases):
-    """Return the numbers of the limit cases by (general, special), those of one pair together.
+def overview():
+    """Return the picture of the families. The numbers lead to where the conditions stand."""
+    boxes, ends = {}, {}
+    for family, some in families().items():
+        count = f"{len(some)} mechanism{'s' if len(some) > 1 else ''}"
+        boxes[family] = Box(f"#{anchor(family)}", title(family), count, kind="map-family")
+    for number, case in numbered().items():
+        if case.general.family != case.special.family:
+            ends[number] = case.general.family, case.special.family
+    return pictures("Map of the families. Each leads to its own map below.", boxes, ends, True)
 
-    Where each of two mechanisms can become the other, that is one arrow with two heads. Its
-    numbers have a sign, which says the direction.
+
+def map_of(family, cases):
+    """Return the picture of a family and of what its limit cases reach in other families."""
+    boxes, ends = {}, {}
+    for number, mechanism in enumerate(families()[family]):
+        kind = "" if mechanism.source else "map-simple"
+        boxes[mechanism.name] = Box(f"mechanism:{number}", mechanism.name, kind=kind)
+    for number, case in cases.items():
+        if case.general.family == family:
+            ends[number] = case.general.name, case.special.name
+            other = case.special.family
+            if other != family:
+                boxes[case.special.name] = Box(
+                    f"#{anchor(other)}", case.special.name, title(other), kind="map-stub"
+                )
+    label = (
+        f"Map of the family: {title(family)}. The numbered arrows are the limit cases listed below."
+    )
+    return pictures(label, boxes, ends)
+
+
+class Box:
+    """What a box says and where it leads: a name and, smaller, a note."""
+
+    def __init__(self, address, name, note="", kind=""):
+        self.address, self.name, self.note, self.kind = address, name, note, kind
+        self.says = f"{name}, {note}" if note else name
+        self.lines = wrapped(name, 14, bold=kind == "map-family")
+        self.small = wrapped(note, 13, most=2) if note else []
+        self.height = max(42, 10 + LINE * len(self.lines) + SMALL * len(self.small))
+
+    def svg(self, left, top, width, height):
+        x = left + width / 2
+        y = top + (height - LINE * len(self.lines) - SMALL * len(self.small)) / 2
+        spans = ""
+        for line in self.lines:
+            y += LINE
+            spans += f'<tspan x="{x:.1f}" y="{y - 4:.1f}">{escape(line)}</tspan>'
+        for line in self.small:
+            y += SMALL
+            spans += f'<tspan class="map-note" x="{x:.1f}" y="{y - 3:.1f}">{escape(line)}</tspan>'
+        kind = f"map-box {self.kind}".strip()
+        return (
+            f'<a class="{kind}" href="{escape(self.address)}" aria-label="{escape(self.says)}">'
+            f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" rx="5"/>'
+            f"<text>{spans}</text></a>"
+        )
+
+
+def pictures(label, boxes, ends, linked=False):
+    """Write a picture twice, for wide and for narrow places; a style sheet shows one.
+
+    ``ends`` gives (from, to) by the number of a limit case; ``linked`` numbers lead to them.
     """
-    arrows = {}
-    for number, case in enumerate(cases, 1):
-        pair = case.general.name, case.special.name
-        if pair[::-1] in arrows:
-            arrows[pair[::-1]].append(-number)
-        else:
-            arrows.setdefault(pair, []).append(number)
-    return arrows
+    order = hierarchy(boxes, list(ends.values()))
+    links = links_between(order, ends)
+    heights = {name: box.height for name, box in boxes.items()}
+    drawn = ""
+    for kind, made in (("wide", layered), ("narrow", column)):
+        picture = made(order, links, heights)
+        parts = [
+            _arrow([boxes[name] for name in pair], arrow, links[pair], linked)
+            for pair, arrow in picture.arrows.items()
+        ]
+        parts += [box.svg(*picture.boxes[name]) for name, box in boxes.items()]
+        width, height = picture.width + 4, picture.height + 4
+        drawn += (
+            f'<svg class="{kind}" role="group" width="{width:.0f}" height="{height:.0f}" '
+            f'viewBox="-2 -2 {width:.0f} {height:.0f}" aria-label="{escape(label)}">'
+            f"{''.join(parts)}</svg>"
+        )
+    return f'<div class="family-map">{drawn}</div>'
 
 
-def in_layers(arrows):
-    """Return the centres of the boxes and the course of each arrow, the simplest at the foot."""
-    names = list(dict.fromkeys(chain.from_iterable(arrows)))
-    graph = igraph.Graph([[*map(names.index, pair)] for pair in arrows], directed=True)
-    if not graph.is_connected(mode="weak"):
-        apart = [names[n] for n in list(graph.connected_components(mode="weak"))[-1]]
-        raise ExtensionError(f"no limit case joins {', '.join(apart)} to the rest of the map")
-    drawn = graph.layout_sugiyama(layers=depths(graph), maxiter=1000)
-    # what stands in the rows: the boxes, and the places where an arrow passes a row
-    chains = [
-        [names[e.source], *((e.index, n) for n in range(len(bends))), names[e.target]]
-        for e, bends in zip(graph.es, drawn.edge_routing, strict=True)
-    ]
-    place = dict(zip(names, drawn.coords, strict=True))
-    for e, bends in enumerate(drawn.edge_routing):
-        place |= {(e, n): bend for n, bend in enumerate(bends)}
-    x = side_by_side(place, [link for points in chains for link in pairwise(points)])
-    at = {item: (x[item], place[item][1] * STEP) for item in place}
-    routes = {}
-    for pair, (start, *bends, end) in zip(arrows, chains, strict=True):
-        down = [(at[bend][0], at[bend][1] + y) for bend in bends for y in (-BOX[1] / 2, BOX[1] / 2)]
-        routes[pair] = _from_border_to_border([at[start], *down, at[end]])
-    return {name: at[name] for name in names}, routes
-
-
-def depths(graph):
-    """Return the row of each box, counted from above: as low as what it becomes allows."""
-    height = {}
-    for v in reversed(graph.topological_sorting()):
-        height[v] = 1 + max((height[below] for below in graph.successors(v)), default=-1)
-    return [max(height.values()) - height[v] for v in range(graph.vcount())]
-
-
-def side_by_side(place, links):
-    """Return x for each item: near to what it is linked with, in the order that its row has.
-
-    The nearest places that keep order and distances are an isotonic regression, row by row.
-    """
-    tied = defaultdict(list)
-    for a, b in links:
-        tied[a].append(b)
-        tied[b].append(a)
-    rows = defaultdict(list)
-    for item in sorted(place, key=lambda item: place[item][0]):
-        rows[place[item][1]].append(item)
-    width = {item: BOX[0] + 14 if isinstance(item, str) else 24 for item in place}
-    x = {item: (BOX[0] + 14) * place[item][0] for item in place}
-    for _ in range(100):
-        for row in rows.values():
-            start = np.cumsum([width[item] for item in row]) - [width[item] / 2 for item in row]
-            wanted = [np.mean([x[other] for other in tied[item]]) for item in row]
-            x |= zip(row, isotonic_regression(wanted - start) + start, strict=True)
-    return x
-
-
-def _from_border_to_border(points):
-    """Return the points of an arrow between two centres, cut where it leaves and enters a box."""
-
-    def border(centre, towards):
-        dx, dy = towards[0] - centre[0], towards[1] - centre[1]
-        share = 1 / max(abs(dx) / (BOX[0] / 2), abs(dy) / (BOX[1] / 2))
-        return centre[0] + share * dx, centre[1] + share * dy
-
-    return [border(points[0], points[1]), *points[1:-1], border(points[-1], points[-2])]
-
-
-def in_a_column(centres, arrows):
-    """Return the same boxes one under the other, in the order of the layers, arrows beside them.
-
-    Each arrow has a lane of its own as long as it is on its way, the shorter ones further in.
-    """
-    names = sorted(centres, key=lambda name: (centres[name][1], centres[name][0]))
-    height = {name: number * (BOX[1] + 10) for number, name in enumerate(names)}
-    ports = {name: [pair for pair in arrows if name in pair] for name in names}
-
-    def port(name, pair):
-        among = sorted(ports[name], key=lambda p: sum(height[n] for n in p))
-        step = (among.index(pair) + 1) / (len(among) + 1) - 0.5
-        return height[name] + step * BOX[1]
-
-    routes, lanes = {}, []
-    for pair in sorted(arrows, key=lambda pair: abs(height[pair[0]] - height[pair[1]])):
-        start, end = port(pair[0], pair), port(pair[1], pair)
-        upper, lower = sorted([start, end])
-        free = (lane for lane in lanes if all(lower < a - 8 or b + 8 < upper for a, b in lane))
-        lane = next(free, None)
-        if lane is None:
-            lanes.append(lane := [])
-        lane.append((upper, lower))
-        x, border = BOX[0] / 2 + 16 + 13 * lanes.index(lane), BOX[0] / 2
-        routes[pair] = [(border, start), (x, start), (x, end), (border, end)]
-    return {name: (0, y) for name, y in height.items()}, routes
-
-
-def _picture(kind, centres, routes, arrows, addresses):
-    corners = [
-        (x + a * BOX[0] / 2, y + a * BOX[1] / 2) for x, y in centres.values() for a in (-1, 1)
-    ]
-    xs, ys = zip(*corners, *chain(*routes.values()), strict=True)
-    left, top, width, height = min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
-    drawn, taken = [], []
-    for pair, points in routes.items():
-        label = max(_places(points), key=lambda p: min((math.dist(p, t) for t in taken), default=0))
-        taken.append(label)
-        drawn.append(_arrow(pair, arrows[pair], points, label))
-    drawn += [_box(m, addresses[m.name], centres[m.name]) for m in mechanisms()]
+def _arrow(ends, arrow, numbers, linked):
+    course = f"M{_at(arrow.pieces[0])}"
+    for before, after in pairwise(arrow.pieces):
+        if before[0] == after[0] or before[1] == after[1]:
+            course += f" L{_at(after)}"
+        else:  # leaves and arrives upright
+            half = (before[1] + after[1]) / 2
+            course += f" C{before[0]:.1f},{half:.1f} {after[0]:.1f},{half:.1f} {_at(after)}"
+    heads = "".join(_head(*head) for head in arrow.heads)
+    labels = ""
+    for label in arrow.labels:
+        text = _numbers(label)
+        if linked:
+            number = numbers[label.upward][0]
+            start, end = ends[::-1] if label.upward else ends
+            says = f"{' '.join(label.lines)}: {start.name} to {end.name}"
+            text = f'<a href="#limit-case-{number}" aria-label="{escape(says)}">{text}</a>'
+        labels += text
+    hidden = "" if linked else ' aria-hidden="true"'
+    names = escape("|".join(box.says for box in ends))
     return (
-        f'<svg class="family-map {kind}" role="group" viewBox="{left - 10:.0f} {top - 4:.0f} '
-        f'{width + 20:.0f} {height + 8:.0f}" aria-label="Map of mechanisms. Each is a link to its '
-        'chapter. The numbered arrows are the limit cases listed below.">'
-        f"{''.join(drawn)}</svg>"
+        f'<g class="map-arrow"{hidden} data-ends="{names}"><path d="{course}"/>{heads}{labels}</g>'
     )
 
 
-def _middle(one, other):
-    return (one[0] + other[0]) / 2, (one[1] + other[1]) / 2
-
-
-def _places(points):
-    """Return where the numbers of an arrow may stand: on the middle of a long piece of it."""
-    pieces = list(pairwise(points))
-    longest = max(math.dist(*piece) for piece in pieces)
-    return [_middle(*piece) for piece in pieces if math.dist(*piece) > longest / 2]
-
-
-def _arrow(ends, numbers, points, label):
-    course = f"M{_at(points[0])}"
-    for corner, after in pairwise(points[1:]):
-        course += f" Q{_at(corner)} {_at(_middle(corner, after))}"
-    heads = [_head(*points[-2:])]
-    if min(numbers) < 0:
-        heads.append(_head(points[1], points[0]))
-    text = ", ".join(str(abs(number)) for number in numbers)
+def _numbers(label):
+    x = label.left + 2 if label.beside else label.left + label.width / 2
+    spans = "".join(
+        f'<tspan x="{x:.1f}" y="{label.top + SMALL * i - 3:.1f}">{line}</tspan>'
+        for i, line in enumerate(label.lines, 1)
+    )
+    kind = ' class="map-beside"' if label.beside else ""
     return (
-        f'<g class="map-arrow" aria-hidden="true" data-ends="{escape("|".join(ends))}">'
-        f'<path d="{course} L{_at(points[-1])}"/>'
-        f'{"".join(heads)}<text x="{label[0]:.0f}" y="{label[1] + 4:.0f}">{text}</text></g>'
+        f'<rect x="{label.left:.1f}" y="{label.top:.1f}" width="{label.width:.1f}" '
+        f'height="{label.height:.1f}"/><text{kind}>{spans}</text>'
     )
 
 
 def _head(before, end):
-    """Return the triangle at the end of a line."""
-    dx, dy = end[0] - before[0], end[1] - before[1]
-    length = math.hypot(dx, dy)
-    dx, dy = 8 * dx / length, 8 * dy / length
+    """Return the triangle at the end of a line, which runs upright or level."""
+    dx, dy = (8 * ((a < b) - (a > b)) for a, b in zip(before, end, strict=True))
     back = end[0] - dx, end[1] - dy
     corners = end, (back[0] - dy / 2, back[1] + dx / 2), (back[0] + dy / 2, back[1] - dx / 2)
     return f'<polygon points="{" ".join(map(_at, corners))}"/>'
 
 
 def _at(point):
-    return f"{point[0]:.0f},{point[1]:.0f}"
-
-
-def _box(mechanism, address, centre):
-    x, y = centre
-    lines = textwrap.wrap(mechanism.name, 19)
-    top = y + 5 - 8.5 * (len(lines) - 1)
-    spans = "".join(
-        f'<tspan x="{x:.0f}" y="{top + 17 * i:.0f}">{escape(line)}</tspan>'
-        for i, line in enumerate(lines)
-    )
-    kind = "" if mechanism.source else " map-simple"
-    return (
-        f'<a class="map-box{kind}" href="{escape(address)}" aria-label="{escape(mechanism.name)}">'
-        f'<rect x="{x - BOX[0] / 2:.0f}" y="{y - BOX[1] / 2:.0f}" width="{BOX[0]}" '
-        f'height="{BOX[1]}" rx="5"/><text>{spans}</text></a>'
-    )
+    return f"{point[0]:.1f},{point[1]:.1f}"
