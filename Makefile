@@ -24,9 +24,10 @@ check: .venv/installed ## style of the code, spelling of the prose
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 
-format: .venv/installed ## put the code into the style that check wants
+format: .venv/installed ## put the code into the style that check wants, and the table of mechanisms into the README
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+	$(BIN)/python tools/content/readme_table.py
 
 notebooks: .venv/installed ## execute all chapters in place, keep text outputs, drop pictures
 	$(BIN)/python tools/running/notebooks.py

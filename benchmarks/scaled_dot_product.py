@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from attention_book import cost, masks
-from attention_book.scaled_dot_product import module, reference
+from attention_book.scores.scaled_dot_product import module, reference
 
 BATCH, HEADS, FEATURES = 4, 8, 64
 

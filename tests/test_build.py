@@ -33,7 +33,7 @@ def page(book):
 
 
 def edit(book, old, new):
-    path = book / "src/attention_book/softmax.py"
+    path = book / "src/attention_book/softmax/reference.py"
     source = path.read_text()
     assert old in source
     path.write_text(source.replace(old, new))

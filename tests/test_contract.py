@@ -1,344 +1,472 @@
-"""The contract that every variant keeps, run over every public function of q, k, v.
+"""The contract that every variant keeps, run over all that it offers, functions and modules.
 
-A variant joins by existing: a subpackage of ``attention_book`` with ``reference.py`` and
-``module.py``. Where a function needs further keyword arguments, its test file says with which
-values to call it: ``CONTRACT = {"attention": {"size": 3}}`` in ``tests/test_<variant>.py``. An
-array, over ``D_K`` features or the heads in ``LEAD``, is handed to ``module`` as a tensor.
-
-Which points apply is read off the signature. A function with ``mask`` or ``causal`` is tested as
-a causal one too, a function with ``grad_output`` as the backward pass it is.
+A variant joins by existing. What it needs stands in its declaration (``attention_book.shapes``);
+good and bad input are made from that. Which points apply is read off the declaration, too: a
+mask over queries and keys is tried as a causal one, a ``module`` has gradients. Where a variant
+departs from a point, its ``limits`` say so and why, as ``DEPARTURES = {function: {point: why}}``.
 """
 
 import dataclasses
-import importlib
-import importlib.util
+import functools
 import inspect
 import math
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
+import warnings
 
 import numpy as np
 import pytest
 import torch
+from subjects import (
+    DTYPES,
+    LEAD,
+    Subject,
+    copies,
+    is_array,
+    made,
+    numpy,
+    public,
+    rooms,
+    size,
+    subjects,
+    takes_arguments,
+    variants,
+)
 
-import attention_book
 from attention_book import masks
-from attention_book.scaled_dot_product import module as plain_module
-from attention_book.scaled_dot_product import reference as plain
+from attention_book.scores.scaled_dot_product import reference as plain
+from attention_book.shapes import Array, Count, Matrices, declaration, mask, shapes
 from attention_book.softmax import softmax
 
-LEAD, L, S, D_K, D_V = (2, 3), 4, 7, 8, 5
-DTYPES = {
-    "reference": ("float16", "float32", "float64"),
-    "module": ("float16", "bfloat16", "float32", "float64"),
-}
+SUBJECTS = list(subjects())
 
 
-# Finding the variants ----------------------------------------------------------------------------
+# What comes back ---------------------------------------------------------------------------------
 
 
-def find_variants(package):
-    """The names of the subfolders that hold both rooms."""
-    rooms = ("reference.py", "module.py")
-    folders = sorted(folder for folder in Path(package).iterdir() if folder.is_dir())
-    return [f.name for f in folders if all((f / room).is_file() for room in rooms)]
-
-
-def public_functions(room):
-    """The functions that a module defines itself and does not hide, by name."""
-    return {
-        name: function
-        for name, function in inspect.getmembers(room, inspect.isfunction)
-        if function.__module__ == room.__name__ and not name.startswith("_")
-    }
-
-
-def declared_arguments(variant):
-    """The arguments that the variant's test file declares, by function name."""
-    if importlib.util.find_spec(f"test_{variant}") is None:
-        return {}
-    return getattr(importlib.import_module(f"test_{variant}"), "CONTRACT", {})
-
-
-@dataclasses.dataclass(frozen=True)
-class Subject:
-    """One function under contract, called with NumPy arrays whatever it takes itself."""
-
-    function: Callable
-    room: str = "reference"
-    arguments: dict = dataclasses.field(default_factory=dict)
-    variant: str = "stand-in"
-    d_v: int = D_V
-
-    @property
-    def label(self):
-        return f"{self.variant}.{self.room}.{self.function.__name__}"
-
-    @property
-    def parameters(self):
-        return inspect.signature(self.function).parameters
-
-    @property
-    def is_backward(self):
-        return "grad_output" in self.parameters
-
-    @property
-    def may_be_causal(self):
-        return not self.is_backward and not {"mask", "causal"}.isdisjoint(self.parameters)
-
-    def inputs(self, *, L=L, S=S, scale=1.0, dtype="float64"):
-        """The leading arguments by name, normal and the same every time."""
-        rng = np.random.default_rng(0)
-        shapes = {"q": (L, D_K), "k": (S, D_K), "v": (S, self.d_v), "grad_output": (L, self.d_v)}
-        names = list(shapes) if self.is_backward else list(shapes)[:3]
-        arrays = {name: rng.standard_normal((*LEAD, *shapes[name])) for name in names}
-        return {
-            name: self.native(array * (scale if name in "qk" else 1), dtype)
-            for name, array in arrays.items()
-        }
-
-    def native(self, array, dtype=None):
-        """An array in the library and the dtype that the function takes."""
-        if self.room == "reference":
-            return array.astype(dtype or array.dtype, copy=False)
-        tensor = torch.from_numpy(array)
-        return tensor if dtype is None else tensor.to(getattr(torch, dtype))
-
-    def copies(self, inputs):
-        return {name: self.native(numpy(array).copy()) for name, array in inputs.items()}
-
-    def call(self, inputs, **options):
-        """All the results, in the function's own library."""
-        for name, value in (self.arguments | options).items():
-            options[name] = self.native(value) if isinstance(value, np.ndarray) else value
-        result = self.function(*inputs.values(), **options)
-        return result if isinstance(result, tuple) else (result,)
-
-    def run(self, inputs, **options):
-        """All the results, as NumPy arrays."""
-        return tuple(numpy(result) for result in self.call(inputs, **options))
-
-    def run_causal(self, inputs, **options):
-        """The output under causal masking."""
-        if "causal" in self.parameters:
-            return self.run(inputs, causal=True, **options)[0]
-        mask = masks.causal(inputs["q"].shape[-2], inputs["k"].shape[-2])
-        return self.run(inputs, mask=mask, **options)[0]
-
-    def with_and_without_weights(self):
-        """The options of both ways to get the output, which may be different code."""
-        yield {}
-        if "return_weights" in self.parameters:
-            yield {"return_weights": True}
-
-
-def numpy(result):
-    if not isinstance(result, torch.Tensor):
-        return result
-    result = result.detach()
-    return (result.float() if result.dtype == torch.bfloat16 else result).numpy()
-
-
-def find_subjects(package="attention_book"):
-    for variant in find_variants(importlib.import_module(package).__path__[0]):
-        arguments = declared_arguments(variant)
-        for room in ("reference", "module"):
-            functions = public_functions(importlib.import_module(f"{package}.{variant}.{room}"))
-            for name, function in functions.items():
-                if list(inspect.signature(function).parameters)[:3] == ["q", "k", "v"]:
-                    yield Subject(function, room, arguments.get(name, {}), variant)
-
-
-# The points of the contract ----------------------------------------------------------------------
-
-
-def some_mask():
-    """A mask whose query 1 may attend to nothing, and that shows key 2 to nobody."""
-    mask = np.random.default_rng(1).random((L, S)) < 0.6
-    mask[0, :2] = True, False
-    mask[1], mask[:, 2] = False, False
-    return mask
-
-
-def hides_what_is_masked(subject):
-    """Point 1. True = may attend; an empty row gives zeros."""
-    inputs, mask = subject.inputs(), some_mask()
-    before = subject.run(inputs, mask=mask)[0]
-    assert before.shape == (*LEAD, L, subject.d_v)
-    assert not before[..., 1, :].any(), "a query that may attend to nothing must get zeros"
-    for j in range(S):
-        changed = subject.copies(inputs)
-        changed["v"][..., j, :] += 1
-        changed["k"][..., j, :] *= 2
-        after = subject.run(changed, mask=mask)[0]
-        moved = (before != after).any(axis=(0, 1, 3))
-        assert moved.tolist() == mask[:, j].tolist(), f"key {j} must be seen where mask is True"
-
-
-def has_finite_gradients(subject):
-    """Point 1. The gradient through an empty row is finite, and zero for its query."""
-    inputs = {name: array.requires_grad_() for name, array in subject.inputs().items()}
-    for options in subject.with_and_without_weights():
-        output = subject.call(inputs, mask=some_mask(), **options)[0]
-        gradients = torch.autograd.grad(output.sum(), list(inputs.values()))
-        assert all(gradient.isfinite().all() for gradient in gradients)
-        assert not gradients[0][..., 1, :].any()
-
-
-def has_no_gradient_where_masked(subject):
-    """Point 1, for a backward pass."""
-    grad_q, grad_k, grad_v = subject.run(subject.inputs(), mask=some_mask())
-    for gradient in (grad_q, grad_k, grad_v):
-        assert np.isfinite(gradient).all()
-    assert not grad_q[..., 1, :].any()
-    assert not grad_k[..., 2, :].any()
-    assert not grad_v[..., 2, :].any()
-    assert grad_q[..., 0, :].any()
-
-
-def is_aligned_at_the_end(subject):
-    """Point 2. The last L of S queries see what they see among all S."""
-    whole = subject.inputs(L=S)
-    last = {name: array[..., -L:, :] if name == "q" else array for name, array in whole.items()}
-    assert_close(subject.run_causal(last), subject.run_causal(whole)[..., -L:, :])
-
-
-def has_proper_weights(subject):
-    """Point 3. Non-negative, summing to 1 over the keys, exactly 0 where masked."""
-    inputs = subject.inputs()
-    for mask in (None, some_mask()) if "mask" in subject.parameters else (None,):
-        options = {} if mask is None else {"mask": mask}
-        output, weights = subject.run(inputs, return_weights=True, **options)
-        allowed = np.ones((L, S), bool) if mask is None else mask
-        assert weights.shape == (*LEAD, L, S)
-        assert np.all(weights >= 0)
-        assert not weights[..., ~allowed].any()
-        sums = np.broadcast_to(allowed.any(axis=-1), (*LEAD, L))
-        assert_close(weights.sum(axis=-1), sums.astype(float))
-        assert_close(subject.run(inputs, **options)[0], output)
-
-
-def does_not_leak_the_future(subject):
-    """Point 4. Changing the tokens after i leaves outputs up to i bitwise the same."""
-    for options in subject.with_and_without_weights():
-        inputs = subject.inputs(L=S)
-        before = subject.run_causal(inputs, **options)
-        for i in range(S - 1):
-            changed = subject.copies(inputs)
-            for array in changed.values():
-                array[..., i + 1 :, :] += 1
-            after = subject.run_causal(changed, **options)
-            assert np.array_equal(before[..., : i + 1, :], after[..., : i + 1, :]), f"i = {i}"
-            assert np.all((before != after)[..., i + 1 :, :].any(axis=(0, 1, 3)))
-
-
-def keeps_the_dtype(subject):
-    """Point 5. dtype in = dtype out, for everything that comes out."""
-    for dtype in DTYPES[subject.room]:
-        for options in subject.with_and_without_weights():
-            results = subject.call(subject.inputs(dtype=dtype), **options)
-            assert {str(x.dtype).removeprefix("torch.") for x in results} == {dtype}
+def has_the_shapes_and_the_dtype_it_declares(subject):
+    """With and without leading dimensions, and with none at all; dtype in = dtype out."""
+    for dtype in DTYPES[subject.library]:
+        if subject.owner is not None:
+            subject.owner.to(getattr(torch, dtype))
+        for lead in (LEAD, (), (0,)):
+            inputs = subject.inputs(lead=lead, dtype=dtype)
+            results = subject.call(inputs)
+            for result, axes in zip(results, subject.returned() or [], strict=False):
+                shape = tuple(result.shape)
+                if axes.names and all(axis in ("L", "N") for axis in axes.names[:1]):
+                    shape, wanted = shape[-1:], subject.shape(axes, lead)[-1:]
+                else:
+                    wanted = subject.shape(axes, lead)
+                assert shape == wanted or not axes.names, f"{shape} instead of {wanted}"
+            floats = [x for x in results if is_array(x) and "float" in str(x.dtype)]
+            if subject.returned() is not None and takes_floats(subject):
+                found = {str(x.dtype).removeprefix("torch.") for x in floats}
+                assert found <= {dtype}, f"{found} instead of {dtype}"
+    if subject.owner is not None:
+        subject.owner.double()
 
 
 def leaves_its_inputs_alone(subject):
-    """Point 5. Inputs are never mutated."""
-    inputs, mask = subject.inputs(), some_mask()
-    before = subject.copies(inputs)
+    """Inputs are never mutated."""
+    inputs, before = subject.inputs(), copies(subject.inputs())
     for options in all_options(subject):
-        subject.call(inputs, **(options | {"mask": mask} if "mask" in options else options))
-    for name, array in inputs.items():
-        assert np.array_equal(numpy(array), numpy(before[name])), f"{name} was mutated"
-    assert np.array_equal(mask, some_mask()), "mask was mutated"
+        subject.call(inputs, **options)
+    assert same(inputs, before), "an input was mutated"
 
 
 def stays_finite(subject):
-    """Point 5. Scores in the thousands overflow nothing, in any dtype."""
-    for dtype in DTYPES[subject.room]:
+    """Scores in the thousands overflow nothing, in any dtype."""
+    for dtype in DTYPES[subject.library]:
+        if subject.owner is not None:
+            subject.owner.to(getattr(torch, dtype))
         inputs = subject.inputs(scale=60, dtype=dtype)
         for options in all_options(subject):
             for result in subject.run(inputs, **options):
-                assert np.isfinite(result).all(), f"{dtype}, {options}"
+                assert np.isfinite(result).all(), f"{dtype}, {list(options)}"
+    if subject.owner is not None:
+        subject.owner.double()
+
+
+def has_proper_weights(subject):
+    """Non-negative, 1 in sum over the keys, exactly 0 where masked."""
+    keys = keys_of(subject)
+    for options in all_options(subject):
+        (weights,) = subject.run(subject.inputs(), **options)
+        assert np.all(weights >= 0)
+        allowed = seen(subject, weights.shape, options)
+        assert not weights[~allowed].any()
+        over = tuple(range(-len(keys), 0))
+        assert_close(weights.sum(axis=over), allowed.any(axis=over).astype(float))
+
+
+def are_the_weights_of_its_attention(subject):
+    """What attention returns is the average of the values under these weights."""
+    function = vars(inspect.getmodule(inspect.unwrap(subject.function)))["attention"]
+    attention = dataclasses.replace(subject, function=function)
+    inputs = attention.inputs()
+    asked = {name: inputs[name] for name in subject.inputs()}
+    for options in all_options(subject):
+        (weights,) = subject.run(asked, **options)
+        (output,) = attention.run(inputs, **options)
+        assert_close(output, weights @ numpy(inputs["v"]))
+
+
+# Masks -------------------------------------------------------------------------------------------
+
+
+def ignores_what_is_masked(subject):
+    """A key that is hidden changes nothing."""
+    for moved, see, j in each_change(subject):
+        assert not (moved & ~see).any(), f"key {j} must not be seen where mask is False"
+
+
+def sees_what_is_not_masked(subject):
+    """A key that is seen changes something: True = may attend."""
+    for moved, see, j in each_change(subject):
+        assert (moved >= see).all(), f"key {j} must be seen where mask is True"
+
+
+def each_change(subject):
+    """For each key: what moves when it changes, and what may see it, both by query."""
+    for j, change in each_key(subject):
+        inputs, allowed = subject.inputs(), some_mask(subject)
+        before = subject.run(inputs, mask=native_mask(subject, allowed))[0]
+        changed = copies(inputs)
+        change(changed)
+        after = subject.run(changed, mask=native_mask(subject, allowed))[0]
+        moved = (before != after).reshape(*LEAD, *before.shape[2:])
+        if has_queries(subject):
+            moved = moved.any(axis=tuple(range(3, moved.ndim))).any(axis=(0, 1))
+            see = allowed[:, j].copy()
+            if subject.function.__name__ == "weights":
+                see &= allowed.sum(axis=1) > 1  # a single key has all the weight, whatever it is
+                moved &= see | ~allowed[:, j]
+            if query_is_key(subject):  # it asks otherwise, too
+                see, moved = np.delete(see, j), np.delete(moved, j)
+        else:
+            see = allowed.reshape(-1)[[j]]
+            if returns_a_map(subject):
+                moved = moved.reshape(*LEAD, allowed.size, -1).any(axis=(0, 1, 3))
+                moved = np.delete(moved, j)  # it asks otherwise, too
+            moved = moved.any(keepdims=True).reshape(-1)[:1]
+        yield moved, see, j
+
+
+def gives_zeros_where_nothing_may_be_seen(subject):
+    inputs, allowed = subject.inputs(), some_mask(subject)
+    if has_queries(subject):
+        output = subject.run(inputs, mask=native_mask(subject, allowed))[0]
+        assert not output[:, :, 1].any(), "a query that may attend to nothing must get zeros"
+        assert output[:, :, 0].any()
+    output = subject.run(inputs, mask=native_mask(subject, np.zeros_like(allowed)))[0]
+    assert not output.any(), "where nothing may be seen, all must be zeros"
+
+
+def has_finite_gradients(subject):
+    """The gradient through a row that sees nothing is finite, and zero for its query."""
+    allowed = some_mask(subject)
+    inputs = subject.inputs()
+    leaves = [x for x in flat(inputs) if isinstance(x, torch.Tensor) and x.is_floating_point()]
+    for leaf in leaves:
+        leaf.requires_grad_()
+    for m in (allowed, np.zeros_like(allowed)):
+        output = subject.call(inputs, mask=native_mask(subject, m))[0]
+        gradients = torch.autograd.grad(output.square().sum(), leaves, allow_unused=True)
+        assert all(g is None or g.isfinite().all() for g in gradients)
+    if has_queries(subject) and "q" in inputs:
+        output = subject.call(inputs, mask=native_mask(subject, allowed))[0]
+        grad_q = torch.autograd.grad(output.square().sum(), inputs["q"])[0]
+        assert not grad_q[:, :, 1].any()
+
+
+def is_aligned_at_the_end(subject):
+    """The last L of S queries see what they see among all S."""
+    whole = subject.inputs(sizes={"L": size("S")})
+    last = whole | {"q": whole["q"][..., -size("L") :, :]}
+    assert_close(causal(subject, last), causal(subject, whole)[..., -size("L") :, :])
+
+
+def does_not_leak_the_future(subject):
+    """Changing the tokens after i leaves outputs up to i bitwise the same."""
+    n = size(subject.mask.names[-1])
+    inputs = subject.inputs(sizes={"L": n})
+    before = causal(subject, inputs)
+    for i in range(n - 1):
+        changed = copies(inputs)
+        for name, need in subject.arrays.items():
+            axis = position_axis(subject, need)
+            if axis is not None:
+                index = [slice(None)] * changed[name].ndim
+                index[axis] = slice(i + 1, None)
+                changed[name][tuple(index)] += 1
+        after = causal(subject, changed)
+        assert np.array_equal(before[..., : i + 1, :], after[..., : i + 1, :]), f"i = {i}"
+        rest = (before != after)[..., i + 1 :, :]
+        assert rest.any(axis=(0, 1, -1)).all()
 
 
 def is_the_same_in_any_chunks(subject):
-    """Point 6. The past as keys and some new queries: any split gives the same answer."""
-    inputs = subject.inputs(L=S)
-    whole = subject.run_causal(inputs)
-    for sizes in ([1] * S, [S], [1, 4, 2], [5, 2], [2, 1, 1, 3]):
+    """The past as keys and some new queries: any split gives the same answer."""
+    n = size("S")
+    inputs = subject.inputs(sizes={"L": n})
+    whole = causal(subject, inputs)
+    for sizes in ([1] * n, [n], [1, 4, 2], [5, 2], [2, 1, 1, 3]):
         ends = np.cumsum(sizes)
-        assert ends[-1] == S
+        assert ends[-1] == n
         parts = []
-        for size, end in zip(sizes, ends, strict=True):
-            chunk = {name: array[..., :end, :] for name, array in inputs.items()}
-            chunk["q"] = chunk["q"][..., end - size :, :]
-            parts.append(subject.run_causal(chunk))
+        for chunk, end in zip(sizes, ends, strict=True):
+            given = dict(inputs)
+            for name in subject.arrays:
+                if name in ("q", "k", "v"):
+                    start = end - chunk if name == "q" else 0
+                    given[name] = inputs[name][..., start:end, :]
+            parts.append(causal(subject, given))
         assert_close(np.concatenate(parts, axis=-2), whole)
 
 
+# Wrong input -------------------------------------------------------------------------------------
+
+
 def names_the_wrong_argument(subject):
-    """Point 7. A ValueError or TypeError names the argument, the shape found and needed."""
-    good = subject.inputs()
-    shapes = [("q", (D_K,)), ("k", (S,)), ("v", (S,)), ("k", (*LEAD, S, D_K + 1))]
-    shapes += [("v", (*LEAD, S + 1, subject.d_v)), ("q", (4, 3, L, D_K))]
-    if subject.is_backward:
-        shapes += [("grad_output", (*LEAD, L, subject.d_v + 1)), ("grad_output", (L, subject.d_v))]
-    for name, shape in shapes:
-        message = refusal(subject, good | {name: subject.native(np.ones(shape))})
-        assert name in words(message), f"{message!r} does not name {name}"
-        assert str(shape) in message, f"{message!r} does not give the shape {shape}"
-
-    for name in ("q", "k", "v"):
-        wrong = [good[name] > 0, subject.native(numpy(good[name]), "float32"), "text"]
-        wrong += [numpy(good[name])] if subject.room == "module" else []
-        for value in wrong:
-            message = refusal(subject, good | {name: value})
-            assert name in words(message), f"{message!r} does not name {name}"
-
-    if "mask" in subject.parameters:
-        for mask in (np.ones((L, S)), np.ones((L, S), int), np.ones((S, L), bool)):
-            message = refusal(subject, good, mask=mask)
-            assert "mask" in words(message), f"{message!r} does not name mask"
-        assert str((S, L)) in message
-        assert str((*LEAD, L, S)) in message
+    """A ValueError or TypeError names the argument, what was found and what is needed."""
+    for name, value, said in wrong(subject):
+        inputs = subject.inputs()
+        message = refusal(subject, inputs | {name: value})
+        assert name in words(message) or said is None, f"{message!r} does not name {name}"
+        if said:
+            assert said in message, f"{message!r} does not give {said}"
 
 
-def takes_the_rest_by_keyword(subject):
-    """Point 8. Everything after q, k, v is keyword-only (and after the gradient, if it has one)."""
-    leading = ["q", "k", "v", "grad_output"] if subject.is_backward else ["q", "k", "v"]
-    assert list(subject.parameters)[: len(leading)] == leading
-    for parameter in list(subject.parameters.values())[len(leading) :]:
-        assert parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD), parameter
+def wrong(subject):
+    """Wrong arguments, made from the declaration: name, value, and what the message must give."""
+    inputs, first = subject.inputs(), next(iter(subject.arrays), None)
+    for name, need in subject.declared.needs.items():
+        if isinstance(need, Count):
+            yield from ((name, bad, repr(bad)) for bad in (1.5, True, "3"))
+            yield name, need.least - 1, str(need.least - 1)
+        elif isinstance(need, Matrices):
+            good = inputs[name]
+            key = next(iter(good))
+            yield name, {k: x for k, x in good.items() if k != key}, key
+            yield name, good | {"W_x": good[key]}, "W_x"
+            yield name, [*good.values()], "list"
+            for k, array in need.arrays.items():
+                wider = np.ones([n + 1 for n in subject.shape(array)])
+                yield name, good | {k: subject.native(wider)}, str(tuple(wider.shape))
+                yield name, good | {k: subject.native(numpy(good[k]), "float32")}, "float32"
+                yield name, good | {k: subject.native(numpy(good[k]) > 0)}, "bool"
+        elif need.kind == "boolean":
+            shape = subject.shape(need)
+            yield from ((name, bad, None) for bad in ("text", 1, [[True]]))
+            yield name, np.ones(shape), "float64"
+            yield name, np.ones(shape, int), "int64"
+            if need.names:
+                bad = np.ones([*shape[:-1], shape[-1] + 1], bool)
+                yield name, bad, str(bad.shape)
+        elif need.kind == "number":
+            yield from ((name, bad, None) for bad in ("0.5", 1j, {}))
+            yield from ((name, bad, str(bad)) for bad in (math.nan, math.inf))
+            if need.least is not None:
+                yield name, need.least - 1, str(need.least - 1)
+        else:
+            yield from wrong_arrays(subject, name, need, numpy(inputs[name]), name == first)
+
+
+def wrong_arrays(subject, name, need, good, is_first):
+    yield from ((name, bad, None) for bad in ("text", None, object(), {}))
+    if subject.library == "torch":
+        yield name, good, "ndarray"
+        yield name, torch.ones(good.shape).to_sparse(), "sparse"
+        yield name, torch.ones(good.shape, device="meta"), "meta"
+    else:
+        yield name, np.ma.masked_array(good), "masked array"
+        yield name, [[1.0], [2.0, 3.0]], None
+        if good.ndim == 2:
+            with warnings.catch_warnings(action="ignore"):
+                yield name, np.asmatrix(good), "matrix"
+    if need.kind == "floating":
+        yield name, subject.native(good > 0), "bool"
+        yield name, subject.native((good * 10).astype(int)), "int64"
+        yield name, subject.native(good.astype(complex)), "complex128"
+        if not need.own_dtype and not is_first:
+            yield name, subject.native(good, "float32"), "float32"
+    if need.names:
+        if len(need.names) > 1:
+            short = np.ones([3] * (len(need.names) - 1))
+            yield name, subject.native(short), str(short.shape)
+        if not need.leading:
+            longer = good[None]
+            yield name, subject.native(longer), str(longer.shape)
+    known = set()
+    for other, array in subject.arrays.items():
+        if other == name:
+            break
+        known |= set(array.names)
+    for k, axis in enumerate(need.names):
+        at = k - len(need.names)
+        if axis in known or axis.isdigit() or isinstance(getattr(subject.owner, axis, None), int):
+            wider = np.concatenate([good, good.take([0], axis=at)], axis=at)
+            yield name, subject.native(wider), str(wider.shape)
+        if need.needs_an_entry(axis):
+            empty = good.take([], axis=at)
+            yield name, subject.native(empty), str(empty.shape)
+    if need.leading and not is_first and len(subject.arrays) > 1:
+        other = np.broadcast_to(good[:1], (5, *good.shape[1:])).copy()
+        yield name, subject.native(other), str(other.shape)
+
+
+def takes_masks_and_numbers_by_keyword(subject):
+    for name, need in subject.declared.needs.items():
+        parameter = subject.declared.signature.parameters[name]
+        optional = parameter.default is not parameter.empty
+        if isinstance(need, Array) and need.broadcasts and optional and name != "reward":
+            assert parameter.kind is parameter.KEYWORD_ONLY, name
 
 
 def points(subject):
-    """The points that a function's signature promises to keep."""
-    yield from (keeps_the_dtype, leaves_its_inputs_alone, stays_finite)
-    yield from (names_the_wrong_argument, takes_the_rest_by_keyword)
-    if subject.is_backward:
-        if "mask" in subject.parameters:
-            yield has_no_gradient_where_masked
-        return
-    if "mask" in subject.parameters:
-        yield hides_what_is_masked
-        if subject.room == "module":
-            yield has_finite_gradients
-    if "return_weights" in subject.parameters:
-        yield has_proper_weights
-    if subject.may_be_causal:
-        yield from (is_aligned_at_the_end, does_not_leak_the_future, is_the_same_in_any_chunks)
+    """The points that a declaration promises to keep, less those that the variant departs from."""
+    found = [
+        has_the_shapes_and_the_dtype_it_declares,
+        leaves_its_inputs_alone,
+        stays_finite,
+        names_the_wrong_argument,
+        takes_masks_and_numbers_by_keyword,
+    ]
+    backward = any(name.startswith("grad_") for name in subject.arrays)
+    if subject.function.__name__ == "weights":
+        found.append(has_proper_weights)
+        module = inspect.getmodule(inspect.unwrap(subject.function))
+        if subject.owner is None and hasattr(module, "attention"):
+            found.append(are_the_weights_of_its_attention)
+    if subject.mask is not None and subject.returned() is not None and not backward:
+        if subject.mask.names:
+            found += [
+                ignores_what_is_masked,
+                sees_what_is_not_masked,
+                gives_zeros_where_nothing_may_be_seen,
+            ]
+        if subject.library == "torch":
+            found.append(has_finite_gradients)
+        if has_queries(subject) and subject.function.__name__ != "weights":
+            found.append(does_not_leak_the_future)
+            if {"q", "k", "v"} <= set(subject.arrays):
+                found += [is_aligned_at_the_end, is_the_same_in_any_chunks]
+    return [point for point in found if point.__name__ not in subject.departures]
+
+
+# What the points need ----------------------------------------------------------------------------
+
+
+def takes_floats(subject):
+    return any(need.kind == "floating" and not need.own_dtype for need in subject.arrays.values())
+
+
+def has_queries(subject):
+    """Whether the mask is over queries and keys, not over keys alone."""
+    names = [name for name in subject.mask.names if not name.isdigit()]
+    return names in (["L", "S"], ["n", "n"])
+
+
+def keys_of(subject):
+    """The axes over which the keys run."""
+    if subject.mask is None:
+        return ("S",)
+    names = tuple(name for name in subject.mask.names if not name.isdigit())
+    return names[-1:] if has_queries(subject) else names
+
+
+def query_is_key(subject):
+    return has_queries(subject) and len(set(subject.mask.names)) == 1
+
+
+def returns_a_map(subject):
+    axes = subject.returned()[0].names
+    return axes[:2] == ("H", "W") and len(axes) > 2
+
+
+def position_axis(subject, need):
+    """Which axis of an array runs over positions, counted from the end."""
+    for axis in set(subject.mask.names):
+        if axis in need.names:
+            return need.names.index(axis) - len(need.names)
+    return None
+
+
+def mask_shape(subject):
+    return tuple(size(axis) for axis in subject.mask.names)
+
+
+def some_mask(subject):
+    """A mask whose query 1 may attend to nothing, and that shows key 2 to nobody."""
+    allowed = np.random.default_rng(1).random(mask_shape(subject)) < 0.6
+    if has_queries(subject):
+        allowed[0, :2] = True, False
+        allowed[1], allowed[:, 2] = False, False
+    else:
+        flat_view = allowed.reshape(-1)
+        flat_view[:4] = True, False, False, True
+    return allowed
+
+
+def native_mask(subject, allowed):
+    return allowed if subject.library == "numpy" else torch.from_numpy(allowed.copy())
+
+
+def each_key(subject):
+    """Every key, and a function that changes what it holds in all arguments."""
+    keys = keys_of(subject)
+    sizes = [size(axis) for axis in keys]
+    for j, place in enumerate(np.ndindex(*sizes)):
+
+        def change(inputs, place=place):
+            for name, need in subject.arrays.items():
+                if not set(keys) <= set(need.names) or need.kind != "floating" or need.own_dtype:
+                    continue
+                index = [slice(None)] * inputs[name].ndim
+                for axis, at in zip(keys, place, strict=True):
+                    index[need.names.index(axis) - len(need.names)] = at
+                inputs[name][tuple(index)] += 1 if name in ("v", "x") else 0.5
+                inputs[name][tuple(index)] *= 1.5
+
+        yield j, change
+
+
+def seen(subject, shape, options):
+    """Where weights of a shape may be above 0."""
+    allowed = options.get("mask")
+    if allowed is None:
+        return np.ones(shape, bool)
+    allowed = numpy(allowed)
+    if returns_a_map(subject):
+        return np.broadcast_to(allowed, shape)
+    if not has_queries(subject):
+        allowed = allowed.reshape([size(axis) for axis in keys_of(subject)])
+    return np.broadcast_to(allowed, shape)
 
 
 def all_options(subject):
-    """The ways to call it: plain, masked, causal, with weights."""
-    choices = {"mask": some_mask(), "causal": True, "return_weights": True}
-    return [{}] + [{name: x} for name, x in choices.items() if name in subject.parameters]
+    """The ways to call it: plain, and masked."""
+    if subject.mask is None:
+        return [{}]
+    return [{}, {"mask": native_mask(subject, some_mask(subject))}] if subject.mask.names else [{}]
 
 
-def refusal(subject, inputs, **options):
+def causal(subject, inputs):
+    """The output under causal masking."""
+    lengths = [
+        next(
+            inputs[name].shape[need.names.index(axis) - len(need.names)]
+            for name, need in subject.arrays.items()
+            if axis in need.names
+        )
+        for axis in subject.mask.names
+    ]
+    return subject.run(inputs, mask=native_mask(subject, masks.causal(*lengths)))[0]
+
+
+def refusal(subject, inputs):
     """The message with which a wrong call is refused."""
     with pytest.raises((ValueError, TypeError)) as caught:
-        subject.call(inputs, **options)
+        subject.call(inputs)
     return str(caught.value)
 
 
@@ -346,35 +474,27 @@ def words(message):
     return set("".join(c if c.isalnum() or c == "_" else " " for c in message).split())
 
 
+def flat(value):
+    if isinstance(value, dict):
+        return [leaf for part in value.values() for leaf in flat(part)]
+    if isinstance(value, list | tuple):
+        return [leaf for part in value for leaf in flat(part)]
+    return [value]
+
+
+def same(one, other):
+    pairs = zip(flat(one), flat(other), strict=True)
+    return all(np.array_equal(numpy(a), numpy(b)) for a, b in pairs if is_array(a))
+
+
 def assert_close(found, expected):
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
-# Documentation -----------------------------------------------------------------------------------
-
-
-def names_its_limit_case(package_doc, test_names):
-    """Point 9. The package says its limit case, and a test proves it."""
-    assert "Limit case" in (package_doc or ""), "the package docstring must say its Limit case"
-    assert any(name.startswith("test_limit_case") for name in test_names), "no test_limit_case_*"
-
-
-def is_documented(function):
-    """Point 10. The docstring gives the shapes, the errors and the source."""
-    doc = inspect.getdoc(function) or ""
-    missing = [part for part in ("Shapes:", "Raises:", "Source:") if part not in doc]
-    assert not missing, f"{function.__name__} does not say {missing}"
-
-
 # The contract, over everything that is found -----------------------------------------------------
 
-VARIANTS = find_variants(attention_book.__path__[0])
-SUBJECTS = list(find_subjects())
 
-
-# A kernel may be other code where the values are as wide as the keys.
-@pytest.mark.parametrize("d_v", [D_V, D_K])
 @pytest.mark.parametrize(
     ("subject", "point"),
     [
@@ -383,230 +503,276 @@ SUBJECTS = list(find_subjects())
         for point in points(subject)
     ],
 )
-def test_contract(subject, point, d_v):
-    point(dataclasses.replace(subject, d_v=d_v))
+def test_contract(subject, point):
+    point(subject)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_limit_case(variant):
-    package = importlib.import_module(f"attention_book.{variant}")
-    names_its_limit_case(package.__doc__, dir(importlib.import_module(f"test_{variant}")))
+TWINS = [
+    (subject, twin)
+    for subject in SUBJECTS
+    for twin in SUBJECTS
+    if subject.room == "reference"
+    and twin.room == "module"
+    and subject.owner is twin.owner
+    and subject.variant == twin.variant
+    and subject.function.__name__ == twin.function.__name__
+    and subject.variant != "softmax"  # NumPy's runs over any axis
+]
 
 
-@pytest.mark.parametrize("room", ["reference", "module"])
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_docstrings(variant, room):
-    functions = public_functions(importlib.import_module(f"attention_book.{variant}.{room}"))
-    assert functions
-    for function in functions.values():
-        is_documented(function)
+@pytest.mark.parametrize(
+    ("one", "other"), [pytest.param(*pair, id=pair[0].label) for pair in TWINS]
+)
+def test_reference_and_module_need_the_same(one, other):
+    """They may not share a declaration, as they may share nothing, but they declare the same."""
+    extra = set(other.declared.needs) - set(one.declared.needs)
+    assert extra <= {"temperature"}
+    for name, need in one.declared.needs.items():
+        twin = other.declared.needs[name]
+        if isinstance(need, Array):
+            need, twin = (dataclasses.replace(x, says="") for x in (need, twin))
+        elif isinstance(need, Matrices):
+            need, twin = need.arrays, twin.arrays
+        assert need == twin, name
+    assert one.returned() is None or one.declared.returns == other.declared.returns
 
 
-# The discovery finds what is there ---------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("one", "other"), [pytest.param(*pair, id=pair[0].label) for pair in TWINS]
+)
+def test_reference_and_module_agree(one, other):
+    for options in all_options(one):
+        found, expected = one.run(one.inputs(), **options), other.run(other.inputs(), **options)
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
 
 
-def test_discovery_finds_plain_attention():
-    assert "scaled_dot_product" in VARIANTS
-    assert {
-        "scaled_dot_product.reference.attention",
-        "scaled_dot_product.reference.backward",
-        "scaled_dot_product.module.attention",
-    } <= {subject.label for subject in SUBJECTS}
+# Nothing escapes ---------------------------------------------------------------------------------
 
 
-def test_a_new_variant_joins_by_existing(tmp_path, monkeypatch):
-    package = tmp_path / "a_book_of_its_own"
-    for name in ("windowed", "checking", "half_written"):
-        (package / name).mkdir(parents=True)
-        (package / name / "__init__.py").touch()
-    (package / "__init__.py").touch()
-    (package / "half_written" / "reference.py").touch()
-    (package / "windowed" / "module.py").write_text("from math import sqrt\n")
-    (package / "windowed" / "reference.py").write_text(
-        "def attention(q, k, v, *, size): ...\ndef _hidden(q, k, v): ...\ndef window(L, S): ...\n"
-    )
-    (tmp_path / "test_windowed.py").write_text("CONTRACT = {'attention': {'size': 3}}\n")
-    monkeypatch.syspath_prepend(tmp_path)
-
-    (subject,) = find_subjects("a_book_of_its_own")
-
-    assert subject.label == "windowed.reference.attention"
-    assert subject.arguments == {"size": 3}
-    assert not subject.may_be_causal
+@pytest.mark.parametrize(
+    ("variant", "room", "module"),
+    [pytest.param(*found, id=f"{found[0]}.{found[1]}") for found in rooms()],
+)
+def test_every_public_callable_has_a_declaration(variant, room, module):
+    found = list(public(module))
+    assert found, f"{variant}.{room} offers nothing"
+    for function, _ in found:
+        assert declaration(function) is not None or not takes_arguments(function), function
 
 
-def test_declared_arguments_reach_the_function():
-    def attention(q, k, v, *, bias, size):
-        assert size == 3
-        return v + bias
+def test_every_subject_is_tried_on_at_least_four_points():
+    assert {"scores.scaled_dot_product", "layers.residual_stack"} <= set(variants())
+    for subject in SUBJECTS:
+        assert len(points(subject)) >= 4, subject.label
 
-    bias = np.ones(D_V)
-    for room, kind in (("reference", np.ndarray), ("module", torch.Tensor)):
-        subject = Subject(attention, room, {"bias": bias, "size": 3})
-        inputs = subject.inputs()
-        (output,) = subject.call(inputs)
-        assert isinstance(output, kind)
-        np.testing.assert_array_equal(subject.run(inputs)[0], numpy(inputs["v"]) + 1)
+
+def test_departures_are_real_points_of_real_functions_and_say_why():
+    known = {point.__name__ for subject in SUBJECTS for point in points(subject)}
+    known |= {has_finite_gradients.__name__}
+    for subject in SUBJECTS:
+        for point, why in subject.departures.items():
+            assert point in known
+            assert len(why) > 20
+
+
+DOCUMENTED = {
+    f"{variant}.{room}.{function.__name__}": function
+    for variant, room, module in rooms()
+    for function, kind in public(module)
+    if takes_arguments(function) and kind is None
+}
+
+
+@pytest.mark.parametrize("label", DOCUMENTED)
+def test_docstrings(label):
+    doc = inspect.getdoc(DOCUMENTED[label]) or ""
+    missing = [part for part in ("Shapes:", "Raises:", "Source:") if part not in doc]
+    assert not missing, f"{label} does not say {missing}"
+
+
+@pytest.mark.parametrize("variant", variants())
+def test_a_variant_names_its_limit_case(variant):
+    if variant in ("softmax", "simplest"):
+        return
+    package = inspect.getmodule(next(m for v, _, m in rooms() if v == variant))
+    doc = __import__(package.__name__.rpartition(".")[0], fromlist=["x"]).__doc__
+    assert "Limit case" in doc
+
+
+@pytest.mark.parametrize(
+    "kind",
+    dict.fromkeys(k for _, _, module in rooms() for _, k in public(module) if k),
+    ids=lambda k: k.__name__,
+)
+def test_a_module_names_a_wrong_size(kind):
+    made(kind)
+    counts = declaration(kind.__init__)
+    good = {
+        name: 3
+        for name, parameter in counts.signature.parameters.items()
+        if name != "self" and parameter.default is parameter.empty
+    }
+    for name in good:
+        for bad in (1.5, "3", True, -1):
+            with pytest.raises((TypeError, ValueError), match=rf"^{name} is "):
+                kind(**(good | {name: bad}))
 
 
 # The contract bites ------------------------------------------------------------------------------
 
+QKV = {
+    "q": "... L d_k",
+    "k": "... S d_k",
+    "v": "... S d_v",
+    "mask": mask("... L S"),
+    "returns": "... L d_v",
+}
+QK = {"q": "... L d_k", "k": "... S d_k", "mask": mask("... L S"), "returns": "... L S"}
 
-def honest(q, k, v, *, mask=None, causal=False, return_weights=False):
+
+def stand_in(library=np, **declared):
+    return shapes(library, **(declared or QKV))
+
+
+@stand_in()
+def honest(q, k, v, *, mask=None):
     """A stand-in that keeps the contract; each of those below breaks one point of it."""
-    if causal:
-        mask = masks.causal(q.shape[-2], k.shape[-2])
-    return plain.attention(q, k, v, mask=mask, return_weights=return_weights)
+    return plain.attention(q, k, v, mask=mask)
 
 
+@stand_in()
 def fills_with_a_large_number(q, k, v, *, mask=None):
     scores = q @ k.mT / math.sqrt(q.shape[-1])
     return softmax(scores if mask is None else np.where(mask, scores, -1e9)) @ v
 
 
+@stand_in()
 def takes_true_for_blocked(q, k, v, *, mask=None):
-    return honest(q, k, v, mask=None if mask is None else ~mask)
+    return plain.attention(q, k, v, mask=None if mask is None else ~mask)
 
 
+@stand_in()
 def ignores_the_mask(q, k, v, *, mask=None):
-    return honest(q, k, v)
+    return plain.attention(q, k, v)
 
 
-def aligns_at_the_start(q, k, v, *, causal=False):
-    L, S = q.shape[-2], k.shape[-2]
-    return honest(q, k, v, mask=np.tri(L, S, dtype=bool) if causal else None)
+@stand_in()
+def centres_over_all_keys(q, k, v, *, mask=None):
+    return plain.attention(q, k - k.mean(axis=-2, keepdims=True), v - v.mean(-2, keepdims=True))
 
 
-def sees_one_token_too_far(q, k, v, *, causal=False):
-    L, S = q.shape[-2], k.shape[-2]
-    return honest(q, k, v, mask=np.tri(L, S, S - L + 1, dtype=bool) if causal else None)
-
-
-def centres_over_all_keys(q, k, v, *, causal=False):
-    return honest(q, k - k.mean(axis=-2, keepdims=True), v, causal=causal)
-
-
-def sees_nothing_at_all(q, k, v, *, causal=False):
-    return 0 * honest(q, k, v, causal=causal)
-
-
-def damps_by_absolute_position(q, k, v, *, causal=False):
-    return honest(q, k, v, causal=causal) / np.arange(1, q.shape[-2] + 1)[:, None]
-
-
-def forgets_to_normalise(q, k, v, *, return_weights=False):
-    output, weights = honest(q, k, v, return_weights=True)
-    return (output, 2 * weights) if return_weights else output
-
-
-def returns_negative_weights(q, k, v, *, return_weights=False):
-    output, weights = honest(q, k, v, return_weights=True)
-    return (output, 2 / k.shape[-2] - weights) if return_weights else output
-
-
-def leaves_a_trace_of_masked_weights(q, k, v, *, mask=None, return_weights=False):
-    output, weights = honest(q, k, v, mask=mask, return_weights=True)
-    return (output, weights + 1e-300) if return_weights else output
-
-
-def answers_differently_with_weights(q, k, v, *, return_weights=False):
-    output, weights = honest(q, k, v, return_weights=True)
-    return (output + 1e-6, weights) if return_weights else output
-
-
-def returns_float64(q, k, v):
-    return honest(q, k, v).astype(np.float64)
-
-
-def returns_float64_weights(q, k, v, *, return_weights=False):
-    output, weights = honest(q, k, v, return_weights=True)
-    return (output, weights.astype(np.float64)) if return_weights else output
-
-
-def scales_in_place(q, k, v):
-    q /= math.sqrt(q.shape[-1])
-    return softmax(q @ k.mT) @ v
-
-
-def opens_its_mask(q, k, v, *, mask=None):
+@stand_in()
+def sees_one_token_too_far(q, k, v, *, mask=None):
     if mask is not None:
-        mask |= True
-    return honest(q, k, v, mask=mask)
+        mask = mask | np.roll(mask, 1, axis=-1)
+    return plain.attention(q, k, v, mask=mask)
 
 
-def overflows(q, k, v):
+@stand_in()
+def damps_by_absolute_position(q, k, v, *, mask=None):
+    return plain.weights(q, k, mask=mask) @ v / np.arange(1, q.shape[-2] + 1)[:, None]
+
+
+@stand_in(**QK)
+def weights_twice_as_large(q, k, *, mask=None):
+    return 2 * plain.weights(q, k, mask=mask)
+
+
+@stand_in(**QK)
+def negative_weights(q, k, *, mask=None):
+    return 2 / k.shape[-2] - plain.weights(q, k, mask=mask)
+
+
+@stand_in(**QK)
+def leaves_a_trace_of_masked_weights(q, k, *, mask=None):
+    return plain.weights(q, k, mask=mask) + 1e-300
+
+
+@shapes(np, **QKV, narrows=False)
+def returns_float64(q, k, v, *, mask=None):
+    return plain.attention(q, k, v, mask=mask).astype(np.float64)
+
+
+@stand_in(**(QKV | {"returns": "... L d_k"}))
+def returns_another_shape(q, k, v, *, mask=None):
+    return plain.attention(q, k, v, mask=mask)
+
+
+@shapes(np, **QKV, widens=False)
+def scales_in_place(q, k, v, *, mask=None):
+    q /= math.sqrt(q.shape[-1])
+    return softmax(q @ k.mT, mask=mask) @ v
+
+
+@stand_in()
+def overflows(q, k, v, *, mask=None):
     with np.errstate(over="ignore", invalid="ignore"):
         exponentials = np.exp(q @ k.mT / math.sqrt(q.shape[-1]))
         return exponentials / exponentials.sum(axis=-1, keepdims=True) @ v
 
 
-def checks_nothing(q, k, v, *, mask=None):
-    return softmax(q @ k.mT / math.sqrt(q.shape[-1]), mask=mask) @ v
-
-
-def says_nothing(q, k, v, *, mask=None):
-    try:
-        return honest(q, k, v, mask=mask)
-    except (TypeError, ValueError):
-        raise ValueError("bad input") from None
-
-
-def says_no_shape(q, k, v):
-    try:
-        return honest(q, k, v)
-    except (TypeError, ValueError):
-        raise ValueError("something is wrong with q, k or v") from None
-
-
+@stand_in()
 def takes_the_mask_by_position(q, k, v, mask=None):
-    return honest(q, k, v, mask=mask)
+    return plain.attention(q, k, v, mask=mask)
 
 
-def divides_zero_by_zero(q, k, v, *, mask):
+@functools.partial(shapes, torch)(**QKV)
+def divides_zero_by_zero(q, k, v, *, mask=None):
     """In PyTorch: the output of the empty row is mended, its gradient is not."""
-    scores = q @ k.mT / math.sqrt(q.shape[-1]) + mask.log()
+    scores = q @ k.mT / math.sqrt(q.shape[-1])
+    if mask is not None:
+        scores = scores + mask.log()
     return torch.softmax(scores, dim=-1).nan_to_num() @ v
 
 
-def backward_without_mask(q, k, v, grad_output, *, mask=None):
-    return plain.backward(q, k, v, grad_output)
+def says_nothing(function):
+    """The function with every refusal in one word."""
+
+    @functools.wraps(function)
+    def quiet(*args, **options):
+        try:
+            return function(*args, **options)
+        except (TypeError, ValueError):
+            raise ValueError("bad input") from None
+
+    return quiet
 
 
-def backward_that_shows_key_2(q, k, v, grad_output, *, mask=None):
-    shown = None if mask is None else mask | (np.arange(k.shape[-2]) == 2) & mask.any(-1)[:, None]
-    return plain.backward(q, k, v, grad_output, mask=shown)
+def checks_nothing(function):
+    """The function as it stands below its declaration."""
+    bare = inspect.unwrap(function)
+
+    @functools.wraps(bare)
+    def unchecked(*args, **options):
+        return bare(*args, **options)
+
+    unchecked.__declaration__ = declaration(function)
+    return unchecked
 
 
 BREAKS = [
-    (fills_with_a_large_number, hides_what_is_masked),
-    (takes_true_for_blocked, hides_what_is_masked),
-    (ignores_the_mask, hides_what_is_masked),
-    (aligns_at_the_start, is_aligned_at_the_end),
-    (aligns_at_the_start, is_the_same_in_any_chunks),
-    (sees_one_token_too_far, does_not_leak_the_future),
+    (fills_with_a_large_number, gives_zeros_where_nothing_may_be_seen),
+    (takes_true_for_blocked, sees_what_is_not_masked),
+    (ignores_the_mask, ignores_what_is_masked),
+    (ignores_the_mask, gives_zeros_where_nothing_may_be_seen),
     (centres_over_all_keys, does_not_leak_the_future),
-    (sees_nothing_at_all, does_not_leak_the_future),
+    (sees_one_token_too_far, does_not_leak_the_future),
+    (sees_one_token_too_far, ignores_what_is_masked),
     (damps_by_absolute_position, is_aligned_at_the_end),
     (damps_by_absolute_position, is_the_same_in_any_chunks),
-    (forgets_to_normalise, has_proper_weights),
-    (returns_negative_weights, has_proper_weights),
-    (leaves_a_trace_of_masked_weights, has_proper_weights),
-    (answers_differently_with_weights, has_proper_weights),
-    (returns_float64, keeps_the_dtype),
-    (returns_float64_weights, keeps_the_dtype),
+    (returns_float64, has_the_shapes_and_the_dtype_it_declares),
+    (returns_another_shape, has_the_shapes_and_the_dtype_it_declares),
     (scales_in_place, leaves_its_inputs_alone),
-    (opens_its_mask, leaves_its_inputs_alone),
     (overflows, stays_finite),
-    (checks_nothing, names_the_wrong_argument),
-    (says_nothing, names_the_wrong_argument),
-    (says_no_shape, names_the_wrong_argument),
-    (takes_the_mask_by_position, takes_the_rest_by_keyword),
-    (backward_without_mask, has_no_gradient_where_masked),
-    (backward_that_shows_key_2, has_no_gradient_where_masked),
+    (takes_the_mask_by_position, takes_masks_and_numbers_by_keyword),
+    (says_nothing(honest), names_the_wrong_argument),
+    (checks_nothing(fills_with_a_large_number), names_the_wrong_argument),
 ]
+WEIGHTS = [weights_twice_as_large, negative_weights, leaves_a_trace_of_masked_weights]
 
 
-@pytest.mark.parametrize("point", list(points(Subject(honest))), ids=lambda p: p.__name__)
+@pytest.mark.parametrize("point", points(Subject(honest)), ids=lambda p: p.__name__)
 def test_an_honest_stand_in_keeps_every_point(point):
     point(Subject(honest))
 
@@ -622,29 +788,29 @@ def test_a_broken_stand_in_is_caught(broken, point):
         point(subject)
 
 
+@pytest.mark.parametrize("broken", WEIGHTS)
+def test_broken_weights_are_caught(broken):
+    has_proper_weights(Subject(plain.weights))
+    with pytest.raises(AssertionError):
+        has_proper_weights(Subject(broken))
+
+
+def test_weights_of_something_else_are_caught(monkeypatch):
+    subject = Subject(plain.weights)
+    are_the_weights_of_its_attention(subject)
+    monkeypatch.setattr(plain, "attention", damps_by_absolute_position)
+    with pytest.raises(AssertionError):
+        are_the_weights_of_its_attention(subject)
+
+
 def test_a_gradient_that_is_not_finite_is_caught():
-    subject = Subject(divides_zero_by_zero, "module")
-    hides_what_is_masked(subject)
+    subject = Subject(divides_zero_by_zero, room="module")
+    ignores_what_is_masked(subject)
     with pytest.raises(AssertionError):
         has_finite_gradients(subject)
 
 
 def test_every_point_is_seen_to_bite():
-    bitten = {point for _, point in BREAKS} | {has_finite_gradients}
-    subjects = [Subject(honest), Subject(plain_module.attention, "module"), Subject(plain.backward)]
-    assert bitten == {point for subject in subjects for point in points(subject)}
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        partial(names_its_limit_case, "Limit case: one key.", ["test_bad_input"]),
-        partial(names_its_limit_case, "Attention.", ["test_limit_case_one_key"]),
-        partial(names_its_limit_case, None, ["test_limit_case_one_key"]),
-        partial(is_documented, honest),
-        partial(is_documented, returns_float64),
-    ],
-)
-def test_missing_documentation_is_caught(check):
-    with pytest.raises(AssertionError):
-        check()
+    bitten = {point for _, point in BREAKS}
+    bitten |= {has_proper_weights, are_the_weights_of_its_attention, has_finite_gradients}
+    assert bitten == {point for subject in SUBJECTS for point in points(subject)}

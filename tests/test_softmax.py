@@ -123,12 +123,17 @@ def test_arguments_are_not_mutated():
         (np.zeros(2), np.array([1, 0]), TypeError, "mask has dtype int64; it needs bool"),
         (np.zeros(2), np.array([0.0, -np.inf]), TypeError, "mask has dtype float64"),
         (np.zeros((2, 3)), np.ones((3, 2), bool), ValueError, r"mask has shape \(3, 2\).*\(2, 3\)"),
-        (np.zeros(3), np.ones((2, 3), bool), ValueError, r"mask has shape \(2, 3\).*\(3,\)"),
+        (np.zeros(3), np.ones((2, 2), bool), ValueError, r"mask has shape \(2, 2\).*\(3,\)"),
     ],
 )
 def test_bad_input_is_named(scores, mask, error, message):
     with pytest.raises(error, match=message):
         softmax(scores, mask=mask)
+
+
+def test_a_mask_may_bring_leading_dimensions():
+    found = softmax(np.zeros(3), mask=np.array([[True, True, False], [False, False, False]]))
+    assert found.tolist() == [[0.5, 0.5, 0], [0, 0, 0]]
 
 
 def test_mask_and_axis_are_keyword_only():

@@ -17,7 +17,7 @@ from myst_parser.mdit_to_docutils.base import default_slugify
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from attention_book import masks
-from attention_book.scaled_dot_product import reference
+from attention_book.scores.scaled_dot_product import reference
 
 PAGE = CHAPTERS / "symptoms.ipynb"
 # Sections that are no symptom: the instrument for many of them, and the checks without one.
@@ -168,12 +168,12 @@ def page():
 
 
 PLAIN = (
-    "scaled_dot_product.reference.attention",
-    "scaled_dot_product.module.attention",
-    "kernel_attention.reference.attention",
-    "kernel_attention.module.attention",
-    "attention_pooling.reference.attention",
-    "attention_pooling.module.attention",
+    "scores.scaled_dot_product.reference.attention",
+    "scores.scaled_dot_product.module.attention",
+    "kernels.gaussian.reference.attention",
+    "kernels.gaussian.module.attention",
+    "scores.additive.reference.attention",
+    "scores.additive.module.attention",
 )
 
 
@@ -220,8 +220,7 @@ def hides_its_own_position(q, k, v, *, mask):
 
 
 def masks_after_the_softmax(q, k, v, *, mask):
-    _, weights = reference.attention(q, k, v, return_weights=True)
-    return (weights * mask) @ v
+    return (reference.weights(q, k) * mask) @ v
 
 
 def adds_the_mean_value(q, k, v, *, mask):
@@ -263,6 +262,8 @@ def test_the_books_own_functions_pass_all_six(page, label):
 
     def attention(q, k, v, mask):
         inputs = {name: subject.native(x) for name, x in {"q": q, "k": k, "v": v}.items()}
+        more = {"gamma": 0.3, "w": subject.native(np.linspace(-1, 1, q.shape[-1]))}
+        inputs |= {name: x for name, x in more.items() if name in subject.declared.needs}
         return subject.run(inputs, mask=mask)[0]
 
     assert page["six_checks"](attention) == dict.fromkeys(ALL, True)

@@ -1,16 +1,39 @@
 """Oracles: finite differences, autograd, PyTorch's multi-head layer with one head, plain loops."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from witnesses import average_by_loop, close, dot, some_mask, tensors
+from witnesses import average_by_loop, beside, close, dot, some_mask, tensors
 
 from attention_book import masks
-from attention_book.trained_attention import module, reference
+from attention_book.finite_differences import numerical_gradient
+from attention_book.layers.dense_network import reference as dense_network
+from attention_book.layers.residual_stack import module as torch_stack
+from attention_book.layers.residual_stack import reference as residual_stack
+from attention_book.layers.self_attention import module as torch_layer
+from attention_book.layers.self_attention import reference as one_layer
+
+reference = SimpleNamespace(
+    network=dense_network.network,
+    network_backward=dense_network.network_backward,
+    new_network=dense_network.new_network,
+    self_attention=beside(one_layer.self_attention, one_layer.weights),
+    self_attention_backward=one_layer.self_attention_backward,
+    new_layer=one_layer.new_layer,
+    stack=residual_stack.stack,
+    stack_backward=residual_stack.stack_backward,
+    numerical_gradient=numerical_gradient,
+)
+module = SimpleNamespace(
+    self_attention=beside(torch_layer.self_attention, torch_layer.weights),
+    SelfAttention=torch_layer.SelfAttention,
+    Stack=torch_stack.Stack,
+)
 
 N_TOKENS, D_MODEL, D_K, D_V = 5, 6, 4, 3
 MATRICES = ("W_q", "W_k", "W_v", "W_o")
@@ -49,16 +72,17 @@ def twin(parameters):
 
 def twins(many, d_model=D_MODEL):
     made = module.Stack(d_model, D_K, num_layers=len(many), d_v=D_V).double()
-    for torch_layer, parameters in zip(made.layers, many, strict=True):
-        torch_layer.load_state_dict({name: torch.from_numpy(parameters[name]) for name in MATRICES})
+    for layer_in_torch, parameters in zip(made.layers, many, strict=True):
+        layer_in_torch.load_state_dict(
+            {name: torch.from_numpy(parameters[name]) for name in MATRICES}
+        )
     return made
 
 
 def by_module(x, parameters, *, mask=None, return_weights=False):
-    result = twin(parameters)(torch.from_numpy(x), mask=mask, return_weights=return_weights)
-    parts = result if isinstance(result, tuple) else (result,)
-    parts = tuple(part.detach().numpy() for part in parts)
-    return parts if return_weights else parts[0]
+    layer, x = twin(parameters), torch.from_numpy(x)
+    output = layer(x, mask=mask).detach().numpy()
+    return (output, layer.weights(x, mask=mask).detach().numpy()) if return_weights else output
 
 
 def stack_by_module(x, many, *, mask=None):
@@ -137,8 +161,10 @@ def test_reference_and_module_agree_in_outputs_and_gradients(lead, sizes, count,
     many = layers(count, seed, d_model=d_model, d_k=d_k, d_v=d_v)
     mask = np.random.default_rng(seed).random((*lead, n, n)) < 0.6 if masked else None
     made = module.Stack(d_model, d_k, num_layers=count, d_v=d_v).double()
-    for torch_layer, parameters in zip(made.layers, many, strict=True):
-        torch_layer.load_state_dict({name: torch.from_numpy(parameters[name]) for name in MATRICES})
+    for layer_in_torch, parameters in zip(made.layers, many, strict=True):
+        layer_in_torch.load_state_dict(
+            {name: torch.from_numpy(parameters[name]) for name in MATRICES}
+        )
     t_x = torch.from_numpy(x).requires_grad_()
     output = made(t_x, mask=mask)
     (output * torch.from_numpy(upstream)).sum().backward()
@@ -146,10 +172,10 @@ def test_reference_and_module_agree_in_outputs_and_gradients(lead, sizes, count,
     grad_x, gradients = reference.stack_backward(x, many, upstream, mask=mask)
     close(grad_x, t_x.grad)
     assert len(gradients) == count
-    for found, torch_layer in zip(gradients, made.layers, strict=True):
+    for found, layer_in_torch in zip(gradients, made.layers, strict=True):
         assert list(found) == list(MATRICES)
         for name in MATRICES:
-            close(found[name], getattr(torch_layer, name).grad)
+            close(found[name], getattr(layer_in_torch, name).grad)
 
 
 def test_network_against_autograd():
@@ -239,7 +265,7 @@ def test_gradients_of_a_saturated_row():
     x[0] *= 1e4
     grad_x, gradients = reference.self_attention_backward(x, layer(), upstream)
     made, t_x = twin(layer()), torch.from_numpy(x).requires_grad_()
-    (made(t_x, return_weights=True)[0] * torch.from_numpy(upstream)).sum().backward()
+    (made(t_x) * torch.from_numpy(upstream)).sum().backward()
     close(grad_x, t_x.grad, 1e-9)
     for name in MATRICES:
         close(gradients[name], getattr(made, name).grad, 1e-8)
@@ -526,51 +552,6 @@ def test_the_number_of_parameters_grows_with_the_number_of_layers(count):
 X, W = np.ones((2, 5, 6)), layer()
 
 
-@pytest.mark.parametrize(
-    ("x", "changed", "mask", "error", "message"),
-    [
-        (np.ones(6), {}, None, ValueError, r"x has shape \(6,\); it needs \(..., n, "),
-        (np.ones((5, 0)), {}, None, ValueError, r"x has shape \(5, 0\); it needs"),
-        (np.ones((5, 6), int), {}, None, TypeError, r"x .*int64"),
-        (np.ones((5, 6), np.float32), {}, None, TypeError, r"W_q has dtype float64.*of x, float32"),
-        (np.ones((5, 7)), {}, None, ValueError, r"W_q has shape \(6, 4\); it needs \(7, 4\)"),
-        (X, {"W_k": np.ones((6, 3))}, None, ValueError, r"W_k has shape \(6, 3\); .* \(6, 4\)"),
-        (X, {"W_v": np.ones((5, 3))}, None, ValueError, r"W_v has shape \(5, 3\); .* \(6, 3\)"),
-        (X, {"W_o": np.ones((4, 6))}, None, ValueError, r"W_o has shape \(4, 6\); .* \(3, 6\)"),
-        (X, {"W_o": np.ones((3, 5))}, None, ValueError, r"W_o has shape \(3, 5\); .* \(3, 6\)"),
-        (X, {"W_q": np.ones(6)}, None, ValueError, r"W_q has shape \(6,\)"),
-        (X, {"W_q": [[1.0]]}, None, TypeError, r"W_q is a list; it needs a ndarray"),
-        (
-            X,
-            {"W_q": np.ones((6, 0)), "W_k": np.ones((6, 0))},
-            None,
-            ValueError,
-            r"W_q has shape \(6, 0\); it needs \(6, d_k\)",
-        ),
-        (
-            X,
-            {"W_v": np.ones((6, 0)), "W_o": np.ones((0, 6))},
-            None,
-            ValueError,
-            r"W_v has shape \(6, 0\); it needs \(6, d_v\)",
-        ),
-        (X, {3: 1}, None, ValueError, r"parameters has .*3\]; it needs"),
-        (X, {"W_x": np.ones(6)}, None, ValueError, r"parameters has .*W_x.*; it needs"),
-        (X, {}, np.ones((5, 5)), TypeError, r"mask has dtype float64; it needs bool"),
-        (X, {}, np.ones((5, 4), bool), ValueError, r"mask has shape \(5, 4\); .* \(2, 5, 5\)"),
-    ],
-)
-def test_a_bad_layer_is_named(x, changed, mask, error, message):
-    for call in (
-        lambda: reference.self_attention(x, W | changed, mask=mask),
-        lambda: reference.self_attention_backward(x, W | changed, x, mask=mask),
-        lambda: reference.stack(x, [W | changed], mask=mask),
-        lambda: reference.stack_backward(x, [W | changed], x, mask=mask),
-    ):
-        with pytest.raises(error, match=message):
-            call()
-
-
 NONE = module.Stack(6, 4, num_layers=0)
 
 
@@ -632,57 +613,15 @@ def test_parameters_that_are_no_dictionary_are_named():
         reference.self_attention(X, missing)
 
 
-def test_a_bad_grad_output_is_named():
-    p, x, _ = dense()
-    for call, needed in (
-        (lambda g: reference.self_attention_backward(X, W, g), r"\(2, 5, 6\)"),
-        (lambda g: reference.stack_backward(X, [W], g), r"\(2, 5, 6\)"),
-        (lambda g: reference.stack_backward(X, [], g), r"\(2, 5, 6\)"),
-        (lambda g: reference.network_backward(x, p, g), r"\(4, 5\)"),
-    ):
-        with pytest.raises(ValueError, match=rf"grad_output has shape \(3, 2\); .* {needed}"):
-            call(np.ones((3, 2)))
-    for call, shape in (
-        (lambda g: reference.self_attention_backward(X, W, g), (2, 5, 6)),
-        (lambda g: reference.stack_backward(X, [W], g), (2, 5, 6)),
-        (lambda g: reference.stack_backward(X, [], g), (2, 5, 6)),
-        (lambda g: reference.network_backward(x, p, g), (4, 5)),
-    ):
-        with pytest.raises(TypeError, match=r"grad_output has dtype float32; .* float64"):
-            call(np.ones(shape, np.float32))
-
-
-@pytest.mark.parametrize(
-    ("x", "changed", "error", "message"),
-    [
-        (np.ones(7), {}, ValueError, r"x has shape \(7,\); it needs \(N, d_in\)"),
-        (np.ones((2, 4, 7)), {}, ValueError, r"x has shape \(2, 4, 7\); it needs \(N, d_in\)"),
-        (np.ones((4, 7), int), {}, TypeError, r"x has dtype int64"),
-        (np.ones((4, 6)), {}, ValueError, r"W_1 has shape \(7, 10\); it needs \(6, 10\)"),
-        (None, {"b_1": np.ones(5)}, ValueError, r"b_1 has shape \(5,\); it needs \(10,\)"),
-        (None, {"b_1": np.ones((1, 10))}, ValueError, r"b_1 has shape \(1, 10\); it needs \(10,\)"),
-        (None, {"W_2": np.ones((7, 5))}, ValueError, r"W_2 has shape \(7, 5\); it needs \(10, 5\)"),
-        (None, {"b_2": np.ones(10)}, ValueError, r"b_2 has shape \(10,\); it needs \(5,\)"),
-        (None, {"b_2": np.ones(5, int)}, TypeError, r"b_2 has dtype int64"),
-    ],
-)
-def test_a_bad_network_is_named(x, changed, error, message):
-    p, good, upstream = dense()
-    x = good if x is None else x
-    for call in (
-        lambda: reference.network(x, p | changed),
-        lambda: reference.network_backward(x, p | changed, upstream),
-    ):
-        with pytest.raises(error, match=message):
-            call()
-
-
 def test_a_bad_numerical_gradient_is_named():
     for x in (np.ones(3, int), np.ones(3, np.float32)):
-        with pytest.raises(TypeError, match=f"x has dtype {x.dtype}; it needs float64"):
+        with pytest.raises(TypeError, match=f"x has dtype {x.dtype}; it needs"):
             reference.numerical_gradient(np.sum, x)
-    for step in (0, -1e-5, math.nan, math.inf, 1e-20):
-        with pytest.raises(ValueError, match=f"step is {step}; it must be above 0 and move 1.0"):
+    for step in (0, -1e-5, 1e-20):
+        with pytest.raises(ValueError, match=f"step is .*{step}; it must be above 0 and move 1.0"):
+            reference.numerical_gradient(np.sum, np.ones(3), step=step)
+    for step in (math.nan, math.inf):
+        with pytest.raises(ValueError, match=f"step is {step}; it needs to be finite"):
             reference.numerical_gradient(np.sum, np.ones(3), step=step)
     for x in (1e300, math.inf, math.nan):
         with pytest.raises(ValueError, match="step is 1e-05; it must be above 0 and move"):
@@ -714,7 +653,9 @@ def test_bad_sizes_are_named(size, place):
 
 @pytest.mark.parametrize("spread", [-1.0, math.nan, math.inf])
 def test_a_bad_spread_is_named(spread):
-    with pytest.raises(ValueError, match=f"spread is {spread}; it must be finite and at least 0"):
+    with pytest.raises(
+        ValueError, match=f"spread is {spread:g}; it needs to be finite and at least 0"
+    ):
         reference.new_network(2, 3, 4, rng=np.random.default_rng(0), spread=spread)
 
 
@@ -723,56 +664,6 @@ def test_a_bad_number_of_layers_is_named():
         module.Stack(6, 4, num_layers=-1)
     with pytest.raises(TypeError, match=r"num_layers is 1\.5; it needs an integer"):
         module.Stack(6, 4, num_layers=1.5)
-
-
-def test_the_module_names_what_is_wrong():
-    made = module.SelfAttention(6, 4)
-    for x, error, message in (
-        (np.ones((5, 6)), TypeError, "x is a ndarray; it needs a Tensor"),
-        ([[1.0]], TypeError, "x is a list; it needs a Tensor"),
-        (torch.ones(5, 6).long(), TypeError, "x has dtype torch.int64; it needs a floating-point"),
-        (torch.ones(5, 6).double(), TypeError, r"W_q has dtype torch.float32; .* torch.float64"),
-        (torch.ones(6), ValueError, r"x has shape \(6,\); it needs \(\.\.\., n, "),
-        (torch.ones(5, 0), ValueError, r"x has shape \(5, 0\); it needs"),
-    ):
-        with pytest.raises(error, match=message):
-            made(x)
-        with pytest.raises(error, match=message):
-            module.Stack(6, 4, num_layers=1)(x)
-    with pytest.raises(ValueError, match=r"W_q has shape \(6, 4\); it needs \(7, 4\)"):
-        made(torch.ones(5, 7))
-    parameters = dict(zip(MATRICES, tensors(*W.values()), strict=True))
-    for name, shape, needed in (
-        ("W_k", (6, 3), r"\(6, 4\)"),
-        ("W_v", (5, 3), r"\(6, 3\)"),
-        ("W_o", (4, 6), r"\(3, 6\)"),
-        ("W_o", (3, 5), r"\(3, 6\)"),
-    ):
-        changed = parameters | {name: torch.ones(shape).double()}
-        with pytest.raises(ValueError, match=rf"{name} has shape .*; it needs {needed}"):
-            module.self_attention(torch.ones(5, 6).double(), changed)
-        with pytest.raises(TypeError, match=f"{name} has dtype torch.float32"):
-            module.self_attention(torch.ones(5, 6).double(), parameters | {name: torch.ones(shape)})
-    x = torch.ones(5, 6).double()
-    for bad, error, message in (
-        (None, ValueError, "parameters has NoneType; it needs a dictionary"),
-        (list(parameters.values()), ValueError, "parameters has list; it needs a dictionary"),
-        (parameters | {"W_x": x}, ValueError, r"parameters has \[.*'W_x'\]; it needs"),
-        (parameters | {3: x}, ValueError, r"parameters has \[.*3\]; it needs"),
-        ({"W_q": parameters["W_q"]}, ValueError, r"parameters has \['W_q'\]; it needs"),
-        (parameters | {"W_v": torch.ones(()).double()}, ValueError, r"W_v has shape \(\)"),
-        (parameters | {"W_q": [[1.0]]}, TypeError, "W_q is a list; it needs a Tensor"),
-        (parameters | {"W_o": None}, TypeError, "W_o is a NoneType; it needs a Tensor"),
-        (W, TypeError, "W_q is a ndarray; it needs a Tensor"),
-        (parameters | {"W_q": x[:, :0].mT, "W_k": x[:, :0].mT}, ValueError, "W_q has shape"),
-        (parameters | {"W_v": torch.ones(6, 0).double()}, ValueError, r"W_v has .* \(6, d_v\)"),
-    ):
-        with pytest.raises(error, match=message):
-            module.self_attention(x, bad)
-    with pytest.raises(ValueError, match=r"mask has shape \(4, 5\); .* \(2, 5, 5\)"):
-        made(torch.ones(2, 5, 6), mask=np.ones((4, 5), bool))
-    with pytest.raises(TypeError, match="mask has dtype float64; it needs bool"):
-        made(torch.ones(2, 5, 6), mask=np.ones((5, 5)))
 
 
 def test_the_layer_works_under_weight_norm():

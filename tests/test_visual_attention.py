@@ -2,6 +2,7 @@
 its Gumbel-softmax for glimpses, plain loops, and the sum over all draws."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,10 +11,38 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.image import extract_patches_2d
-from witnesses import average_by_loop, close, dot, some_mask, tensors
+from witnesses import average_by_loop, beside, close, dot, some_mask, tensors
 
+from attention_book.figures import visual_attention as figures
+from attention_book.hard.glimpse import module as torch_glimpse
+from attention_book.hard.glimpse import reference as glimpse
+from attention_book.hard.reinforce import module as torch_reinforce
+from attention_book.hard.reinforce import reference as reinforce
+from attention_book.images.map_attention import module as torch_map_attention
+from attention_book.images.map_attention import reference as map_attention
+from attention_book.images.map_pooling import module as torch_map_pooling
+from attention_book.images.map_pooling import reference as map_pooling
+from attention_book.images.patches import module as torch_patches
+from attention_book.images.patches import reference as patches
 from attention_book.softmax import softmax
-from attention_book.visual_attention import figures, module, reference
+
+reference = SimpleNamespace(
+    patchify=patches.patchify,
+    unpatchify=patches.unpatchify,
+    pool=beside(map_pooling.pool, map_pooling.weights),
+    self_attention=beside(map_attention.self_attention, map_attention.weights),
+    glimpse=glimpse.glimpse,
+    score_function_gradient=reinforce.score_function_gradient,
+    expected_gradient=reinforce.expected_gradient,
+)
+module = SimpleNamespace(
+    patchify=torch_patches.patchify,
+    unpatchify=torch_patches.unpatchify,
+    pool=beside(torch_map_pooling.pool, torch_map_pooling.weights),
+    self_attention=beside(torch_map_attention.self_attention, torch_map_attention.weights),
+    glimpse=torch_glimpse.glimpse,
+    reinforce_loss=torch_reinforce.reinforce_loss,
+)
 
 H, W, D, D_K, D_V, S = 3, 5, 4, 6, 7, 8
 few = settings(deadline=None, max_examples=40)
@@ -190,9 +219,9 @@ def test_the_image_is_no_view_of_the_patches(function):
 
 
 def test_one_patch_is_no_view_either():
-    for patches, room in ((np.zeros((1, 4)), reference), (torch.zeros(1, 4), module)):
-        room.unpatchify(patches, 2, 2, 2)[...] = 1
-        assert not patches.any()
+    for one, room in ((np.zeros((1, 4)), reference), (torch.zeros(1, 4), module)):
+        room.unpatchify(one, 2, 2, 2)[...] = 1
+        assert not one.any()
 
 
 @both("patchify")
@@ -784,21 +813,6 @@ def refused(name, error, message, *arguments, **options):
 
 
 @pytest.mark.parametrize(
-    ("image", "size", "error", "message"),
-    [
-        (np.ones((4, 5)), 2, ValueError, r"image has shape \(4, 5\); it needs \(..., height"),
-        (np.ones((0, 5, 1)), 2, ValueError, r"image has shape \(0, 5, 1\); it needs"),
-        (np.ones((5, 4, 0)), 2, ValueError, r"image has shape \(5, 4, 0\); it needs"),
-        (IMAGE, 0, ValueError, "size is 0; it must be at least 1"),
-        (IMAGE, 2.0, TypeError, "size is 2.0; it needs an integer"),
-        (IMAGE, True, TypeError, "size is True; it needs an integer"),
-    ],
-)
-def test_a_bad_image_or_size_is_named(image, size, error, message):
-    refused("patchify", error, message, image, size)
-
-
-@pytest.mark.parametrize(
     ("patches", "given", "error", "message"),
     [
         (
@@ -813,7 +827,7 @@ def test_a_bad_image_or_size_is_named(image, size, error, message):
             ValueError,
             r"patches has shape \(4, 6\); it needs \(..., 4, a multiple of 4",
         ),
-        (np.ones(4), (2, 2, 2), ValueError, r"patches has shape \(4,\); it needs \(..., 1, "),
+        (np.ones(4), (2, 2, 2), ValueError, r"patches has shape \(4,\); it needs \(..., N, F"),
         (np.ones((4, 0)), (2, 4, 4), ValueError, r"patches has shape \(4, 0\); it needs"),
         (np.ones(()), (2, 4, 4), ValueError, r"patches has shape \(\); it needs"),
         (np.ones((4, 4)), (2, 4, 0), ValueError, "width is 0; it must be at least 1"),
@@ -824,49 +838,6 @@ def test_a_bad_image_or_size_is_named(image, size, error, message):
 )
 def test_bad_patches_are_named(patches, given, error, message):
     refused("unpatchify", error, message, patches, *given)
-
-
-@pytest.mark.parametrize(
-    ("x", "error", "message"),
-    [
-        (
-            np.ones((5, 4)),
-            ValueError,
-            r"x has shape \(5, 4\); it needs \(..., height, width, features\)",
-        ),
-        (np.ones((5, 4, 0)), ValueError, r"x has shape \(5, 4, 0\); it needs"),
-        (np.ones((5, 4, 3), int), TypeError, r"x .*int64; it needs a floating-point"),
-    ],
-)
-def test_a_bad_map_is_named(x, error, message):
-    refused("pool", error, message, x, np.ones(x.shape[-1]))
-    refused("self_attention", error, message, x, *[np.ones((x.shape[-1], 2))] * 3)
-
-
-def test_a_bad_query_or_matrix_is_named():
-    x = np.ones((4, 5, 3))
-    refused("pool", ValueError, r"w has shape \(4,\); .* of x, \(3,\)", x, np.ones(4))
-    refused("pool", TypeError, r"w .*int64; it needs a floating", x, np.ones(3, int))
-    good = [np.ones((3, 2))] * 3
-    for n, name in enumerate(("W_q", "W_k", "W_v")):
-        for shape in ((2, 2), (3,), (3, 2, 1), (3, 0)):
-            bad = [*good[:n], np.ones(shape), *good[n + 1 :]]
-            message = (
-                rf"{name} has shape {shape}; it needs one row for each feature of x, \(3, ...\)"
-            )
-            refused(
-                "self_attention",
-                ValueError,
-                message.replace(f"{shape}", rf"\({str(shape)[1:-1]}\)"),
-                x,
-                *bad,
-            )
-        bad = [*good[:n], np.ones((3, 2), np.float32), *good[n + 1 :]]
-        refused(
-            "self_attention", TypeError, rf"{name} has dtype .*float32; .* of x, .*float64", x, *bad
-        )
-    message = r"W_k has shape \(3, 4\); it must equal that of W_q, \(3, 2\)"
-    refused("self_attention", ValueError, message, x, good[0], np.ones((3, 4)), good[0])
 
 
 @pytest.mark.parametrize("part", ["pool", "self_attention"])
@@ -882,7 +853,7 @@ def test_a_bad_mask_is_named(part):
 
 def test_bad_scores_and_dice_are_named():
     for scores, uniforms, error, message in (
-        (ROW, np.ones(S + 1), ValueError, r"uniforms has shape \(9,\); .* of scores, \(8,\)"),
+        (ROW, np.ones(S + 1), ValueError, r"uniforms has shape \(9,\); it needs .*S = 8 in scores"),
         (ROW, ROW, ValueError, r"uniforms has a number outside \[0, 1\)"),
         (ROW, -0.1 * ROW, ValueError, r"uniforms has a number outside \[0, 1\)"),
         (ROW, np.nan * ROW, ValueError, r"uniforms has a number outside \[0, 1\)"),
@@ -890,7 +861,7 @@ def test_bad_scores_and_dice_are_named():
             np.ones(()),
             np.ones(()),
             ValueError,
-            r"scores has shape \(\); it needs \(..., positions\)",
+            r"scores has shape \(\); it needs \(..., S\)",
         ),
         (np.ones((2, 0)), np.ones((2, 0)), ValueError, r"scores has shape \(2, 0\); it needs"),
         (np.ones(S, int), 0 * ROW, TypeError, r"scores .*int64; it needs a floating"),
@@ -900,53 +871,49 @@ def test_bad_scores_and_dice_are_named():
     bad = np.ones(S + 1, bool)
     refused("glimpse", ValueError, r"mask has shape \(9,\); .* \(8,\)", ROW, 0 * ROW, mask=bad)
     refused("glimpse", TypeError, "mask has dtype .*; it needs bool", ROW, 0 * ROW, mask=ROW)
-    for temperature in (0, -1.0, math.nan):
+    for temperature in (0, -1.0):
         with pytest.raises(ValueError, match=r"temperature is .*; it must be above 0"):
             module.glimpse(torch.ones(3), torch.zeros(3), temperature=temperature)
-    for temperature in (None, "1", torch.ones(3)):
-        with pytest.raises(TypeError, match=r"temperature is .*; it needs one number"):
+    for temperature in (None, "1"):
+        with pytest.raises(TypeError, match=r"temperature is a .*; it needs .*numbers"):
             module.glimpse(torch.ones(3), torch.zeros(3), temperature=temperature)
+    with pytest.raises(ValueError, match=r"temperature has shape \(3,\); it must broadcast"):
+        module.glimpse(torch.ones(3), torch.zeros(3), temperature=torch.ones(3))
+    for name in ("temperature is nan", "temperature is inf"):
+        value = float(name.rpartition(" ")[2])
+        with pytest.raises(ValueError, match=name):
+            module.glimpse(torch.ones(3), torch.zeros(3), temperature=value)
 
 
 def test_a_bad_draw_is_named():
     estimate, loss = reference.score_function_gradient, in_torch(module.reinforce_loss)
     for function in (estimate, loss):
         for chosen, reward, more, error, message in (
-            (ROW[:-1], 1.0, {}, ValueError, r"chosen has shape \(7,\); .* of scores, \(8,\)"),
+            (ROW[:-1], 1.0, {}, ValueError, r"chosen has shape \(7,\); it needs .*S = 8 in scores"),
             (np.ones(S, int), 1.0, {}, TypeError, r"chosen .*int64; it needs a floating"),
             (
                 ROW,
                 ROW,
                 {},
                 ValueError,
-                r"reward has shape \(8,\); it needs one number for each draw, \(\)",
+                r"reward has shape \(8,\); it must broadcast to \(\)",
             ),
-            (ROW, 1.0, {"baseline": ROW}, ValueError, r"baseline has shape \(8,\); it needs one"),
-            (ROW, None, {}, TypeError, "reward .*; it needs numbers"),
+            (
+                ROW,
+                1.0,
+                {"baseline": ROW},
+                ValueError,
+                r"baseline has shape \(8,\); it must",
+            ),
+            (ROW, None, {}, TypeError, "reward .*; it needs .*numbers"),
             (ROW, "1", {}, TypeError, "reward .*; it needs numbers"),
             (ROW, 1.0, {"mask": ROW}, TypeError, "mask has dtype .*; it needs bool"),
             (ROW, 1.0, {"mask": ROW[1:] > 0}, ValueError, r"mask has shape \(7,\); .* \(8,\)"),
         ):
             with pytest.raises(error, match=message):
                 function(ROW, chosen, reward, **more)
-    with pytest.raises(ValueError, match=r"rewards has shape \(7,\); .* of scores, \(8,\)"):
+    with pytest.raises(ValueError, match=r"rewards has shape \(7,\); it needs .*S = 8 in scores"):
         reference.expected_gradient(ROW, ROW[:-1])
-
-
-def test_module_takes_tensors_only():
-    x, w = torch.ones(H, W, D), torch.ones(D)
-    for call, message in (
-        (lambda: module.patchify(np.ones((4, 4, 1)), 2), "image is a ndarray; it needs a Tensor"),
-        (lambda: module.unpatchify([[1.0]], 1, 1, 1), "patches is a list; it needs a Tensor"),
-        (lambda: module.pool(x.numpy(), w), "x is a ndarray; it needs a Tensor"),
-        (lambda: module.pool(x, w.numpy()), "w is a ndarray; it needs a Tensor"),
-        (lambda: module.pool(x, w.int()), "w has dtype torch.int32; it needs a floating-point"),
-        (lambda: module.self_attention(x, "W", w, w), "W_q is a str; it needs a Tensor"),
-        (lambda: module.glimpse([1.0], w), "scores is a list; it needs a Tensor"),
-        (lambda: module.reinforce_loss(w, 1.0, 1.0), "chosen is a float; it needs a Tensor"),
-    ):
-        with pytest.raises(TypeError, match=message):
-            call()
 
 
 def test_reference_takes_lists_of_floats():

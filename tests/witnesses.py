@@ -1,5 +1,7 @@
 """What the tests of the variants share: inputs, a comparison, and the average as a plain loop."""
 
+import functools
+import inspect
 import math
 
 import numpy as np
@@ -8,6 +10,21 @@ import torch
 
 def tensors(*arrays, grad=False):
     return tuple(torch.from_numpy(x.copy()).requires_grad_(grad) for x in arrays)
+
+
+def beside(function, weights):
+    """The function and, with ``return_weights=True``, its weights: one call to look at both."""
+
+    @functools.wraps(function)
+    def call(*args, return_weights=False, **options):
+        output = function(*args, **options)
+        if not return_weights:
+            return output
+        given = inspect.signature(function).bind(*args, **options).arguments
+        takes = inspect.signature(weights).parameters
+        return output, weights(**{name: x for name, x in given.items() if name in takes})
+
+    return call
 
 
 def some_mask(*shape, seed=0):

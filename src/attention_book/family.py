@@ -37,25 +37,26 @@ class Advice:
 class Mechanism:
     """A mechanism of the book: its name in a sentence, its function in NumPy, where it is taught.
 
-    ``source`` is a key of the bibliography. What is simpler than attention has none, and no
-    advice.
+    ``source`` is a key of the bibliography, ``oracle`` what other people's code it is compared
+    with in its tests. What is simpler than attention has neither, and no advice.
     """
 
     name: str
     function: Callable
     at: str
     source: str | None = None
+    oracle: str | None = None
     advice: Advice | None = None
 
     @property
-    def family(self):
-        """The package that stands first in its name: what the map shows together."""
-        return self.function.__module__.split(".")[1]
+    def variant(self):
+        """The package that brings it, as in ``scores.additive``."""
+        return self.function.__module__.removeprefix("attention_book.").rpartition(".")[0]
 
     @property
-    def variant(self):
-        """The package that brings it."""
-        return self.function.__module__.split(".")[1]
+    def family(self):
+        """The folder of that package: what the map shows together."""
+        return self.variant.partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def normal(rng, *shapes):
 def _rooms():
     """Return the ``limits`` modules by the name of their variant, those that others need first."""
     home = Path(attention_book.__path__[0])
-    names = [path.parent.name for path in home.glob("*/limits.py")]
+    places = [path.parent.relative_to(home).parts for path in sorted(home.rglob("limits.py"))]
+    names = [".".join(parts) for parts in places]
     rooms = {name: importlib.import_module(f"attention_book.{name}.limits") for name in names}
 
     def depth(name):

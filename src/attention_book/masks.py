@@ -10,6 +10,7 @@ array([[1, 1, 1, 0],
 
 import numpy as np
 
+from attention_book import shapes
 from attention_book.shapes import check_count
 
 
@@ -77,6 +78,8 @@ def padding(lengths, S):
     """
     S = check_count(S, "S")
     lengths = np.asarray(lengths)
+    if not lengths.size:
+        lengths = lengths.astype(int)  # nobody's lengths, whatever NumPy calls them
     if not np.issubdtype(lengths.dtype, np.integer):
         raise TypeError(f"lengths has dtype {lengths.dtype}; it needs integers")
     if lengths.size and (lengths.min() < 0 or lengths.max() > S):
@@ -118,13 +121,9 @@ def as_tensor(mask, device=None):
     Raises:
         TypeError: ``mask`` is neither an array nor a tensor.
     """
-    import torch  # here, so that the references in NumPy load without it
-
-    if isinstance(mask, np.ndarray | np.bool_):
-        return torch.from_numpy(np.array(mask)).to(device)  # PyTorch can't share every view
-    if isinstance(mask, torch.Tensor):
-        return mask.to(device)
-    raise TypeError(f"mask is a {type(mask).__name__}; it needs a boolean array or tensor")
+    if not hasattr(mask, "dtype"):
+        raise TypeError(f"mask is a {type(mask).__name__}; it needs a boolean array or tensor")
+    return shapes.as_tensor(mask, device)
 
 
 def _offsets(L, S):

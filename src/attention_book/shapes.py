@@ -1,142 +1,497 @@
-"""What attention needs of its inputs, said once, for NumPy arrays and PyTorch tensors alike."""
+"""What a function needs of its arguments, declared once above it.
 
+>>> import numpy as np
+>>> @shapes(np, q="... L d_k", k="... S d_k", mask=mask("... L S"), returns="... L S")
+... def scores(q, k, *, mask=None):
+...     \"""Compare every query with every key.\"""
+...     return q @ k.mT
+>>> scores(np.ones((2, 3)), np.ones((5, 4)))
+Traceback (most recent call last):
+ValueError: k has shape (5, 4); it needs (..., S, 3): d_k = 3 in q
+
+The declaration checks the arguments and names the one that does not fit, computes in single
+precision at least, gives back the dtype that came, and writes the *Shapes* and *Raises* of the
+docstring. ``declaration(function)`` returns it: the tests make good and bad input from it.
+
+Axes are named, the last ones first. ``...`` stands for leading dimensions that broadcast, ``*``
+for leading dimensions that are the same in every array. An axis whose name begins with d, and
+every axis with a !, has at least one entry.
+"""
+
+import functools
+import inspect
+import math
 import operator
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from numpy import broadcast_shapes
+import numpy as np
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64", "longdouble", "float128")
+_LEADING = {"...": "broadcast", "*": "equal"}
 
 
-def check_qkv(q, k, v, mask, *, kind):
-    """Raise an error that names the argument unless q, k, v and mask fit together.
+@dataclass(frozen=True)
+class Array:
+    """An array of named axes: ``kind`` is floating, boolean, number or any.
 
-    Shapes:
-        q: (..., L, d_k)
-        k: (..., S, d_k)
-        v: (..., S, d_v)
-        mask: boolean, broadcastable to (..., L, S), or None
-        kind: the class that q, k and v must have, ``numpy.ndarray`` or ``torch.Tensor``
-        The leading dimensions of q, k and v must broadcast against each other.
+    With ``broadcasts`` it need not have the axes itself; with ``extends`` it may bring leading
+    dimensions of its own. With ``own_dtype`` it is of any floating-point dtype; otherwise all
+    have that of the first. ``says`` goes into the docstring.
+    """
+
+    axes: str
+    kind: str = "floating"
+    broadcasts: bool = False
+    own_dtype: bool = False
+    extends: bool = False
+    least: float | None = None
+    says: str = ""
+
+    @property
+    def names(self):
+        """The names of the axes, without the leading ones."""
+        names = self.axes.replace("!", "").split()
+        return tuple(name for name in names if name not in _LEADING)
+
+    @property
+    def leading(self):
+        """How the leading dimensions fit those of other arrays: broadcast, equal, or None."""
+        return next((way for sign, way in _LEADING.items() if sign in self.axes.split()), None)
+
+    def needs_an_entry(self, name):
+        """Return whether an axis must not be empty."""
+        return name.startswith("d") or f"{name}!" in self.axes.split()
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """A dictionary of arrays of one name each, all in the dtype of the first argument."""
+
+    arrays: Mapping
+    says: str = ""
+
+
+@dataclass(frozen=True)
+class Count:
+    """An integer, at least ``least``, or None for ``default``."""
+
+    least: int = 0
+    says: str = ""
+
+
+def mask(axes, says="", *, extends=False):
+    """Declare a boolean array that broadcasts to some axes; True = may attend."""
+    says = says or "True = may attend. What it hides must still be finite: 0 times NaN is NaN"
+    return Array(axes, "boolean", broadcasts=True, extends=extends, says=says)
+
+
+def number(axes="", *, least=None, says="", extends=False):
+    """Declare a finite number, or an array of them that broadcasts to some axes."""
+    return Array(axes, "number", broadcasts=True, extends=extends, least=least, says=says)
+
+
+def floats(axes, says="", *, own_dtype=False):
+    """Declare a floating-point array, where a text alone does not say enough."""
+    return Array(axes, own_dtype=own_dtype, says=says)
+
+
+def anything(axes, says=""):
+    """Declare an array of any dtype."""
+    return Array(axes, "any", says=says)
+
+
+def matrices(says="", **arrays):
+    """Declare a dictionary of arrays, such as the learned matrices of a layer."""
+    return Matrices({name: Array(axes) for name, axes in arrays.items()}, says)
+
+
+def count(least=0, says=""):
+    """Declare an integer."""
+    return Count(least, says)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a function needs and returns: ``needs`` by the names of its arguments, in order."""
+
+    library: str
+    needs: Mapping
+    returns: object
+    signature: inspect.Signature
+    widens: bool = True
+    narrows: bool = True
+
+
+def declaration(function):
+    """Return the :class:`Declaration` of a function, or None where it has none."""
+    return getattr(function, "__declaration__", None)
+
+
+def shapes(library, *, returns, widens=True, narrows=True, **needs):
+    """Declare what a function of ``library``, NumPy or PyTorch, needs and returns.
+
+    ``returns`` is the axes of what comes back, a tuple of them for several, a text in
+    parentheses for what the docstring shall say instead. Without ``widens`` the function gets
+    half precision as it came; without ``narrows`` its result is left as it is.
 
     Raises:
-        TypeError: an argument is not of that class, the dtypes differ or are not floating point,
-            or the mask is not boolean.
-        ValueError: the shapes do not fit; the message gives the shape found and needed.
+        TypeError: the function has no argument of a declared name.
     """
-    for name, array in (("q", q), ("k", k), ("v", v)):
-        check_floating(array, name, kind=kind)
-        if array.dtype != q.dtype:
-            raise TypeError(f"{name} has dtype {array.dtype}; it must equal that of q, {q.dtype}")
-        if array.ndim < 2:
-            raise ValueError(
-                f"{name} has shape {tuple(array.shape)}; it needs at least two dimensions, "
-                "(..., positions, features)"
+    needs = {name: Array(need) if isinstance(need, str) else need for name, need in needs.items()}
+
+    def declare(function):
+        signature = inspect.signature(function)
+        unknown = set(needs) - set(signature.parameters)
+        if unknown:
+            raise TypeError(f"{function.__name__} has no argument {', '.join(sorted(unknown))}")
+        declared = Declaration(library.__name__, needs, returns, signature, widens, narrows)
+        of_module = "self" in signature.parameters and function.__name__ != "__init__"
+
+        @functools.wraps(function)
+        def checked(*args, **kwargs):
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError:
+                return function(*args, **kwargs)  # for Python's own error, which names it
+            owner = args[0] if of_module else None
+            dtype = _check(bound.arguments, declared, owner)
+            result = function(*bound.args, **bound.kwargs)
+            return _cast(result, dtype) if narrows and dtype is not None else result
+
+        checked.__doc__ = _document(function.__doc__, declared)
+        checked.__declaration__ = declared
+        return checked
+
+    return declare
+
+
+# Checking ----------------------------------------------------------------------------------------
+
+
+def _check(arguments, declared, owner):
+    """Check the arguments, replace them by what the function gets, return the dtype to give back.
+
+    ``owner`` is the module whose method is called: its attributes give axes their sizes, and its
+    parameters the dtype.
+    """
+    given = {
+        name: arguments[name]
+        for name in declared.needs
+        if name in arguments
+        and not (arguments[name] is None and declared.signature.parameters[name].default is None)
+    }
+    found = {}  # every array by a name for messages, beside its need
+    for name, value in given.items():
+        need = declared.needs[name]
+        if isinstance(need, Count):
+            arguments[name] = check_count(value, name, need.least)
+        elif isinstance(need, Matrices):
+            for key, array in _matrices(value, name, need).items():
+                entry = f'{name}["{key}"]'
+                found[entry] = need.arrays[key], _array(array, entry, declared.library)
+        else:
+            found[name] = need, _array(value, name, declared.library, need)
+
+    dtype, device = _common_dtype(found, owner)
+    _check_axes({n: pair for n, pair in found.items() if not pair[0].broadcasts}, found, owner)
+
+    wide = _widened(dtype, declared) if dtype is not None else None
+    ready = {}
+    for name, (need, array) in found.items():
+        if need.kind == "floating" and wide is not None:
+            array = _cast(array, wide)
+        elif need.kind == "number":
+            array = _finite(_like(array, wide, device), array, name, need, wide)
+        elif need.kind == "boolean" and device is not None:
+            array = as_tensor(array, device)
+        ready[name] = array
+    for name in given:
+        need = declared.needs[name]
+        if isinstance(need, Matrices):
+            arguments[name] = {key: ready[f'{name}["{key}"]'] for key in need.arrays}
+        elif not isinstance(need, Count):
+            arguments[name] = ready[name]
+    return dtype
+
+
+def _array(value, name, library, need=None):
+    """Return a value as an array of the library, or say what is wrong with it."""
+    kind = need.kind if need is not None else "floating"
+    if library == "torch" and kind not in ("boolean", "number"):
+        if not _is_tensor(value):
+            raise TypeError(f"{name} is a {type(value).__name__}; it needs a Tensor")
+        if value.layout != _torch().strided or value.is_meta:
+            what = "on the meta device" if value.is_meta else "sparse"
+            raise TypeError(f"{name} is {what}; it needs a dense tensor that holds numbers")
+    elif kind == "boolean":
+        if not hasattr(value, "dtype"):
+            raise TypeError(
+                f"{name} is a {type(value).__name__}; it needs a boolean array or tensor"
             )
-    if q.shape[-1] != k.shape[-1]:
-        raise ValueError(
-            f"k has shape {tuple(k.shape)}; its last dimension must equal that of q, {q.shape[-1]}"
-        )
-    if q.shape[-1] == 0:
-        raise ValueError(f"q has shape {tuple(q.shape)}; it needs at least one feature")
-    if v.shape[-2] != k.shape[-2]:
-        raise ValueError(
-            f"v has shape {tuple(v.shape)}; it needs one value for each of the "
-            f"{k.shape[-2]} keys, (..., {k.shape[-2]}, d_v)"
-        )
+        value = value if _is_tensor(value) else np.asarray(value)
+    elif not (library == "torch" and _is_tensor(value)):
+        value = _as_array(value, name)
+    dtype = str(value.dtype).removeprefix("torch.")
+    if kind == "floating" and dtype not in _FLOATS:
+        raise TypeError(f"{name} has dtype {dtype}; it needs a floating-point dtype")
+    if kind == "boolean" and dtype != "bool":
+        raise TypeError(f"{name} has dtype {dtype}; it needs bool, True = may attend")
+    if kind == "number" and not dtype.startswith(("bool", "int", "uint", "float", "bfloat")):
+        raise TypeError(f"{name} has dtype {dtype}; it needs real numbers")
+    return value
+
+
+def _as_array(value, name):
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, whose mask would be lost; hand in a mask")
+    if isinstance(value, np.matrix):
+        raise TypeError(f"{name} is a matrix, whose * is @; it needs an ndarray")
+    if isinstance(value, str):
+        raise TypeError(f"{name} is a text, {value!r}; it needs numbers")
     try:
-        leading = broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
+        array = np.asarray(value)
     except ValueError:
-        raise ValueError(
-            "the leading dimensions of q, k, v must broadcast: "
-            f"q has {tuple(q.shape)}, k {tuple(k.shape)}, v {tuple(v.shape)}"
-        ) from None
-    if mask is not None:
-        check_mask(mask, (*leading, q.shape[-2], k.shape[-2]))
+        raise ValueError(f"{name} has rows of different lengths; it needs one array") from None
+    if array.dtype == object:
+        raise TypeError(f"{name} is a {type(value).__name__}; it needs an array of numbers")
+    return array
 
 
-def check_floating(array, name, *, kind):
-    """Raise an error that names ``array`` unless it is of that class and holds floats.
-
-    Raises:
-        TypeError: ``array`` is not of the class ``kind``, or its dtype is not floating point.
-    """
-    if not isinstance(array, kind):
-        raise TypeError(f"{name} is a {type(array).__name__}; it needs a {kind.__name__}")
-    if "float" not in str(array.dtype):
-        raise TypeError(f"{name} has dtype {array.dtype}; it needs a floating-point dtype")
+def _matrices(value, name, need):
+    if not isinstance(value, Mapping) or set(value) != set(need.arrays):
+        found = list(value) if isinstance(value, Mapping) else type(value).__name__
+        raise ValueError(f"{name} has {found}; it needs a dictionary of {', '.join(need.arrays)}")
+    return value
 
 
-def check_map(x, mask, *, kind):
-    """Raise an error unless x is a feature map, (..., H, W, d), and the mask fits its cells.
-
-    Raises:
-        TypeError: ``x`` is not of the class ``kind`` or not floating point, or ``mask`` is not
-            boolean.
-        ValueError: ``x`` has fewer than three dimensions or no feature, or ``mask`` does not
-            broadcast to (..., H, W).
-    """
-    check_floating(x, "x", kind=kind)
-    if x.ndim < 3 or x.shape[-1] == 0:
-        raise ValueError(f"x has shape {tuple(x.shape)}; it needs (..., height, width, features)")
-    if mask is not None:
-        check_mask(mask, x.shape[:-1])
-
-
-def check_projections(x, W_q, W_k, W_v, *, kind):
-    """Raise an error that names the matrix unless each takes the features of x.
-
-    Raises:
-        TypeError: a matrix is not of the class ``kind``, or its dtype is not that of x.
-        ValueError: a matrix has the wrong shape, or W_q and W_k differ in theirs.
-    """
-    for name, W in (("W_q", W_q), ("W_k", W_k), ("W_v", W_v)):
-        check_floating(W, name, kind=kind)
-        if W.dtype != x.dtype:
-            raise TypeError(f"{name} has dtype {W.dtype}; it must equal that of x, {x.dtype}")
-        if W.ndim != 2 or len(W) != x.shape[-1] or W.shape[1] == 0:
-            raise ValueError(
-                f"{name} has shape {tuple(W.shape)}; it needs one row for each feature of x, "
-                f"({x.shape[-1]}, ...)"
+def _common_dtype(found, owner):
+    """Return the dtype that all floating-point arrays have, and the parameters of the owner."""
+    first, dtype, device = None, None, None
+    for name, (need, array) in found.items():
+        if need.kind != "floating" or need.own_dtype:
+            continue
+        if first is None:
+            first, dtype, device = name, array.dtype, getattr(array, "device", None)
+            device = device if _is_tensor(array) else None
+        elif array.dtype != dtype:
+            raise TypeError(
+                f"{name} has dtype {array.dtype}; it must equal that of {first}, {dtype}"
             )
-    if W_k.shape != W_q.shape:
-        raise ValueError(
-            f"W_k has shape {tuple(W_k.shape)}; it must equal that of W_q, {tuple(W_q.shape)}"
+    parameter = next(owner.parameters(), None) if owner is not None else None
+    if dtype is not None and parameter is not None and parameter.dtype != dtype:
+        raise TypeError(
+            f"{first} has dtype {dtype}; it must equal that of the parameters, {parameter.dtype}"
         )
+    return dtype, device
 
 
-def check_scores(scores, *, kind, **others):
-    """Raise an error that names the argument unless all are floats of the shape of scores.
-
-    Raises:
-        TypeError: an argument is not of the class ``kind``, or not floating point.
-        ValueError: ``scores`` has no position, or another argument has another shape.
-    """
-    for name, array in {"scores": scores, **others}.items():
-        check_floating(array, name, kind=kind)
-        if array.ndim < 1 or array.shape[-1] == 0:
-            raise ValueError(f"{name} has shape {tuple(array.shape)}; it needs (..., positions)")
-        if array.shape != scores.shape:
-            raise ValueError(
-                f"{name} has shape {tuple(array.shape)}; it must equal that of scores, "
-                f"{tuple(scores.shape)}"
+def _check_axes(arrays, found, owner):
+    sizes = {}  # of each axis, and the array that has it
+    for name, (need, array) in arrays.items():
+        shape, names = tuple(array.shape), need.names
+        fits = len(shape) >= len(names) if need.leading else len(shape) == len(names)
+        new = {}
+        for axis, size in zip(names[::-1], shape[::-1], strict=False):
+            known = _size(axis, sizes | new, owner)
+            fits &= (known is None or known[0] == size) and not (
+                size == 0 and need.needs_an_entry(axis)
             )
+            if known is None:
+                new[axis] = size, name
+        if not fits:
+            empty = [axis for axis in new if not new[axis][0] and need.needs_an_entry(axis)]
+            needed = _needed(need, sizes, owner, empty)
+            raise ValueError(f"{name} has shape {shape}; it needs {needed}")
+        sizes |= new
+    leading = _leading(arrays)
+    for name, (need, array) in found.items():
+        if need.broadcasts:
+            own = (_size(axis, sizes, owner)[0] for axis in need.names)
+            target = *(leading if need.leading else ()), *own
+            if not _broadcasts(tuple(array.shape), target, need):
+                raise ValueError(
+                    f"{name} has shape {tuple(array.shape)}; it must broadcast to {target}"
+                )
 
 
-def check_mask(mask, shape):
-    """Raise unless ``mask`` is boolean and broadcasts to ``shape``.
+def _size(axis, sizes, owner):
+    """Return the size of an axis that is known, and from where."""
+    if axis.isdigit():
+        return int(axis), "the declaration"
+    of_owner = getattr(owner, axis, None)
+    if isinstance(of_owner, int):
+        return of_owner, type(owner).__name__
+    return sizes.get(axis)
 
-    Raises:
-        TypeError: ``mask`` is not a boolean array or tensor.
-        ValueError: ``mask`` does not broadcast to ``shape``.
-    """
-    if not hasattr(mask, "dtype"):
-        raise TypeError(f"mask is a {type(mask).__name__}; it needs a boolean array or tensor")
-    if str(mask.dtype) not in ("bool", "torch.bool"):
-        raise TypeError(f"mask has dtype {mask.dtype}; it needs bool, True = may attend")
+
+def _needed(need, sizes, owner, empty):
+    """Return the shape that is needed, with every size that is known, and from where it is."""
+    known = {axis: _size(axis, sizes, owner) for axis in need.names}
+    known = {axis: pair for axis, pair in known.items() if pair and pair[0]}
+    axes = [str(known[axis][0]) if axis in known else axis for axis in need.names]
+    text = ", ".join((["..."] if need.leading else []) + axes)
+    text = f"({text},)" if len(axes) == 1 and not need.leading else f"({text})"
+    reasons = [f"{axis} = {size} in {source}" for axis, (size, source) in known.items()]
+    reasons += [f"{axis} at least 1" for axis in empty]
+    return text + (f": {', '.join(reasons)}" if reasons else "")
+
+
+def _leading(arrays):
+    """Return the leading dimensions of all arrays together."""
+    found = {
+        name: tuple(array.shape[: array.ndim - len(need.names)])
+        for name, (need, array) in arrays.items()
+        if need.leading
+    }
+    equal = any(need.leading == "equal" for need, _ in arrays.values())
     try:
-        fits = broadcast_shapes(mask.shape, shape) == tuple(shape)
+        together = np.broadcast_shapes(*found.values())
+        if not equal or len(set(found.values())) <= 1:
+            return together
     except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(f"mask has shape {tuple(mask.shape)}; it must broadcast to {tuple(shape)}")
+        pass
+    shapes = ", ".join(f"{name} has {tuple(arrays[name][1].shape)}" for name in found)
+    raise ValueError(
+        f"the leading dimensions of {', '.join(found)} must {'be equal' if equal else 'broadcast'}"
+        f": {shapes}"
+    )
+
+
+def _broadcasts(shape, target, need):
+    try:
+        together = np.broadcast_shapes(shape, target)
+    except ValueError:
+        return False
+    if not need.extends:
+        return together == target
+    own = len(need.names) or len(target)
+    return together[len(together) - own :] == target[len(target) - own :]
+
+
+def _finite(array, given, name, need, dtype):
+    """Return numbers as they came in, or say which of them is no number for the call."""
+    values = array.detach().cpu().double().numpy() if _is_tensor(array) else array.astype(float)
+    wrong = ~np.isfinite(values) | (values < (-math.inf if need.least is None else need.least))
+    if wrong.any():
+        at = tuple(np.argwhere(wrong)[0])
+        bound = "" if need.least is None else f" and at least {need.least:g}"
+        there = f" in {str(dtype).removeprefix('torch.')}" if dtype is not None else ""
+        raise ValueError(f"{name} is {given[at]:g}; it needs to be finite{there}{bound}")
+    return array
+
+
+# Both libraries ----------------------------------------------------------------------------------
+
+
+def _torch():
+    import torch  # here, so that NumPy's functions load without it
+
+    return torch
+
+
+def _is_tensor(value):
+    return type(value).__module__.startswith("torch") and hasattr(value, "layout")
+
+
+def as_tensor(array, device=None):
+    """Return a NumPy array or a tensor as a tensor, on a device."""
+    if _is_tensor(array):
+        return array.to(device)
+    return _torch().from_numpy(np.array(array)).to(device)  # PyTorch can't share every view
+
+
+def _like(array, dtype, device):
+    """Return numbers in a dtype, as a tensor where there is a device."""
+    if device is not None:
+        return as_tensor(array, device).to(dtype)
+    return array if dtype is None else _cast(array.astype(float), dtype)
+
+
+def _widened(dtype, declared):
+    if not declared.widens:
+        return dtype
+    library = _torch() if declared.library == "torch" else np
+    return library.promote_types(dtype, library.float32)
+
+
+def _cast(value, dtype):
+    """Return floating-point arrays in a dtype; look into tuples, lists and dictionaries."""
+    if isinstance(value, tuple | list):
+        return type(value)(_cast(part, dtype) for part in value)
+    if isinstance(value, dict):
+        return {name: _cast(part, dtype) for name, part in value.items()}
+    if _is_tensor(value):
+        return value.to(dtype) if value.is_floating_point() else value
+    if isinstance(value, np.ndarray | np.floating) and value.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # what does not fit is infinite, as it should be
+            return value.astype(dtype, copy=False)
+    return value
+
+
+# The docstring -----------------------------------------------------------------------------------
+
+
+def _document(doc, declared):
+    """Return a docstring with the sections that the declaration makes."""
+    doc = inspect.cleandoc(doc or "")
+    what = "tensor" if declared.library == "torch" else "array"
+    lines = []
+    for name, need in declared.needs.items():
+        if isinstance(need, Count):
+            text = f"{name}: an integer, at least {need.least}"
+        elif isinstance(need, Matrices):
+            arrays = ", ".join(f'"{key}": {_tuple(a.axes)}' for key, a in need.arrays.items())
+            text = f"{name}: {{{arrays}}}"
+        elif need.kind == "number":
+            to = f", or an {what} that broadcasts to {_tuple(need.axes)}" if need.axes else ""
+            least = "" if need.least is None else f", at least {need.least}"
+            text = f"{name}: a number{to}{least}"
+        else:
+            kind = {"boolean": "boolean, broadcastable to ", "any": ""}.get(need.kind, "")
+            dtype = ", of any dtype" if need.kind == "any" else ""
+            dtype = ", of any floating-point dtype" if need.own_dtype else dtype
+            text = f"{name}: {kind}{_tuple(need.axes)}{dtype}"
+        lines.append(text + (f"; {need.says}" if need.says else ""))
+    first = next(iter(declared.needs), "")
+    returns = declared.returns
+    if isinstance(returns, str) and returns.startswith("("):
+        lines.append(f"returns: {returns.strip('()')}")
+    else:
+        parts = (returns,) if isinstance(returns, str) else returns
+        several = len(parts) > 1
+        text = ", ".join(map(_tuple, parts))
+        lines.append(f"returns: {text}, {'all ' if several else ''}in the dtype of {first}")
+    shapes_ = "\n".join(
+        textwrap.fill(line, 92, subsequent_indent="    ", break_long_words=False) for line in lines
+    )
+    raises = (
+        f"TypeError: an argument is no {what} of numbers, or has another dtype than {first}.\n"
+        "ValueError: a shape or a number does not fit; the message says which, what it is and\n"
+        "    what it needs."
+    )
+    doc = _put(doc, "Raises:", raises)
+    return _put(doc, "Shapes:", shapes_)
+
+
+def _put(doc, heading, text):
+    """Return a docstring with a text first in a section, which is made where there is none."""
+    block = textwrap.indent(text, "    ")
+    if f"\n{heading}\n" in doc:
+        return doc.replace(f"\n{heading}\n", f"\n{heading}\n{block}\n", 1)
+    following = ["Raises:", "Source:"] if heading == "Shapes:" else ["Source:"]
+    for next_heading in following:
+        if f"\n{next_heading}\n" in doc:
+            return doc.replace(
+                f"\n{next_heading}\n", f"\n{heading}\n{block}\n\n{next_heading}\n", 1
+            )
+    return f"{doc}\n\n{heading}\n{block}"
+
+
+def _tuple(axes):
+    names = [name.replace("!", "").replace("*", "...") for name in axes.split()]
+    return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
 
 
 def check_count(value, name, least=0):
@@ -147,86 +502,11 @@ def check_count(value, name, least=0):
         ValueError: ``value`` is below ``least``.
     """
     try:
-        count = operator.index(value)
+        integer = operator.index(value)
     except TypeError:
-        count = None
-    if count is None or isinstance(value, bool):
+        integer = None
+    if integer is None or isinstance(value, bool):
         raise TypeError(f"{name} is {value!r}; it needs an integer")
-    if count < least:
-        raise ValueError(f"{name} is {count}; it must be at least {least}")
-    return count
-
-
-def check_tokens(x, mask, *, kind, d_model=None):
-    """Raise an error that names the argument unless x holds tokens and the mask fits them.
-
-    Shapes:
-        x: (..., n, d_model), of any positive width unless ``d_model`` is given
-        mask: boolean, broadcastable to (..., n, n), or None
-
-    Raises:
-        TypeError: ``x`` is not floating point or not of the class ``kind``, or the mask is not
-            boolean.
-        ValueError: the shapes do not fit.
-    """
-    check_floating(x, "x", kind=kind)
-    if x.ndim < 2 or x.shape[-1] == 0 or (d_model and x.shape[-1] != d_model):
-        needed = f"(..., n, {d_model or 'd_model'})"
-        raise ValueError(f"x has shape {tuple(x.shape)}; it needs {needed}")
-    if mask is not None:
-        check_mask(mask, (*x.shape[:-1], x.shape[-2]))
-
-
-def check_parameters(parameters, x, axes, *, kind):
-    """Raise an error that names the array unless ``parameters`` holds the arrays that x needs.
-
-    ``axes`` gives a name to each axis of each array, as in ``{"W": ("d_in", "d_out")}``. Axes of
-    one name have one size, and the first of all has that of the last axis of x.
-
-    Raises:
-        TypeError: an array is not of the class ``kind``, or has another dtype than x.
-        ValueError: an array is missing or superfluous, or a shape does not fit or has a 0.
-    """
-    if not isinstance(parameters, dict) or set(parameters) != set(axes):
-        found = list(parameters) if isinstance(parameters, dict) else type(parameters).__name__
-        raise ValueError(f"parameters has {found}; it needs a dictionary of {', '.join(axes)}")
-    sizes = {next(iter(axes.values()))[0]: x.shape[-1]}
-    for name, names in axes.items():
-        array = parameters[name]
-        check_floating(array, name, kind=kind)
-        if array.dtype != x.dtype:
-            raise TypeError(f"{name} has dtype {array.dtype}; it must equal that of x, {x.dtype}")
-        if array.ndim == len(names):
-            found = zip(names, array.shape, strict=True)
-            sizes = {axis: size for axis, size in found if size} | sizes
-        needed = tuple(sizes.get(axis, axis) for axis in names)
-        if array.shape != needed:
-            needed = str(needed).replace("'", "")
-            raise ValueError(f"{name} has shape {tuple(array.shape)}; it needs {needed} here")
-
-
-def check_self_attention(x, parameters, mask, *, kind):
-    """Raise an error that names the argument unless x, the four matrices and the mask fit.
-
-    Raises:
-        TypeError, ValueError: as :func:`check_tokens` and :func:`check_parameters`.
-    """
-    check_tokens(x, mask, kind=kind)
-    axes = {
-        "W_q": ("d_model", "d_k"),
-        "W_k": ("d_model", "d_k"),
-        "W_v": ("d_model", "d_v"),
-        "W_o": ("d_v", "d_model"),
-    }
-    check_parameters(parameters, x, axes, kind=kind)
-
-
-def check_layer_sizes(d_model, d_k, d_v):
-    """Return the three sizes as Python integers, d_v = d_k when it is None.
-
-    Raises:
-        TypeError, ValueError: as :func:`check_count` with ``least=1``.
-    """
-    d_v = d_k if d_v is None else d_v
-    sizes = {"d_model": d_model, "d_k": d_k, "d_v": d_v}
-    return tuple(check_count(size, name, least=1) for name, size in sizes.items())
+    if integer < least:
+        raise ValueError(f"{name} is {integer}; it must be at least {least}")
+    return integer

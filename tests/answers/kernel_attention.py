@@ -7,8 +7,8 @@ import numpy as np
 import scipy.special
 import torch
 
-from attention_book.kernel_attention import reference
-from attention_book.scaled_dot_product import reference as dot_product
+from attention_book.kernels.gaussian import reference
+from attention_book.scores.scaled_dot_product import reference as dot_product
 
 from . import right, wrong
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from conftest import HTML, PAGES
 
-from attention_book.kernel_attention import reference as kernel_attention
-from attention_book.scaled_dot_product import reference as scaled_dot_product
+from attention_book.kernels.gaussian import reference as kernel_attention
+from attention_book.scores.scaled_dot_product import reference as scaled_dot_product
 from attention_book.softmax import softmax
 
 FIGURES = sorted(path.stem for path in (HTML / "live").glob("*.js") if path.stem != "core")
@@ -25,7 +25,8 @@ def call_softmax(scores):
 def call_attention(q, k, v, mask=None):
     q, k, v = (np.array(x, float) for x in (q, k, v))
     mask = None if mask is None else np.array(mask)
-    output, weights = scaled_dot_product.attention(q, k, v, mask=mask, return_weights=True)
+    output = scaled_dot_product.attention(q, k, v, mask=mask)
+    weights = scaled_dot_product.weights(q, k, mask=mask)
     return {"weights": weights, "output": output}
 
 
@@ -37,9 +38,8 @@ def call_hard(q, k, v):
 
 def call_kernel(q, k, v, sigma):
     q, k, v = (np.array(x, float) for x in (q, k, v))
-    output, weights = kernel_attention.attention(
-        q, k, v, gamma=1 / (2 * sigma**2), return_weights=True
-    )
+    output = kernel_attention.attention(q, k, v, gamma=1 / (2 * sigma**2))
+    weights = kernel_attention.weights(q, k, gamma=1 / (2 * sigma**2))
     return {"weights": weights, "output": output}
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 from sphinx.errors import SphinxError
 
 from attention_book import masks, plotting
-from attention_book.scaled_dot_product.reference import attention
+from attention_book.scores.scaled_dot_product.reference import weights
 
 WIDTH, HEIGHT = 1200, 630
 BLUE = "#2f78bd"
@@ -54,7 +54,7 @@ def _weights(text):
     letters = np.array([[word.count(letter) for letter in ascii_lowercase] for word in words])
     letters = letters.astype(float)
     mask = masks.causal(len(words))
-    return attention(letters, letters, letters, mask=mask, return_weights=True)[1]
+    return weights(letters, letters, mask=mask)
 
 
 def _logo(path):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from attention_book.attention_pooling import reference
 from attention_book.checking import Case, faults, function_exercise, letters, question
+from attention_book.pooling.attention_pooling import reference
 from attention_book.softmax import softmax
 
 PLACE = (1, 3)

@@ -12,8 +12,8 @@ from attention_book.checking import (
     question,
     random_inputs,
 )
-from attention_book.kernel_attention import reference
-from attention_book.scaled_dot_product import reference as dot_product
+from attention_book.kernels.gaussian import reference
+from attention_book.scores.scaled_dot_product import reference as dot_product
 from attention_book.softmax import softmax
 
 PLACE = (1, 1)

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from attention_book.checking import Case, faults, function_exercise, letters, question
-from attention_book.trained_attention import reference
+from attention_book.layers.dense_network import reference as dense_network
+from attention_book.layers.self_attention.reference import new_layer
 
 PLACE = (1, 5)
 
@@ -489,10 +490,10 @@ numerical_gradient.mistake(
 
 def _network_inputs(seed, N=4, d_in=7, d_hidden=10, d_out=5, scale=1.0, dtype=np.float64):
     rng = np.random.default_rng(seed)
-    p = reference.new_network(d_in, d_hidden, d_out, rng=rng, spread=scale)
+    p = dense_network.new_network(d_in, d_hidden, d_out, rng=rng, spread=scale)
     p = p | {"b_1": rng.standard_normal(d_hidden), "b_2": rng.standard_normal(d_out)}
     x, t = rng.standard_normal((N, d_in)), rng.standard_normal((N, d_out))
-    y = reference.network(x, p)
+    y = dense_network.network(x, p)
     arrays = (x, p["W_1"], p["b_1"], p["W_2"], p["b_2"], y, t)
     return tuple(array.astype(dtype) for array in arrays)
 
@@ -769,7 +770,7 @@ deep.mistake(
 
 def _layer_inputs(seed, n=5, d_model=6, d_k=4, d_v=3, scale=1.0, dtype=np.float64):
     rng = np.random.default_rng(seed)
-    W = reference.new_layer(d_model, d_k, d_v=d_v, rng=rng)
+    W = new_layer(d_model, d_k, d_v=d_v, rng=rng)
     x, grad_output = rng.standard_normal((2, n, d_model))
     arrays = (x, scale * W["W_q"], W["W_k"], W["W_v"], W["W_o"], grad_output)
     return tuple(array.astype(dtype) for array in arrays)

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from attention_book.checking import Case, faults, function_exercise, question
+from attention_book.images.patches import reference
 from attention_book.softmax import softmax
-from attention_book.visual_attention import reference
 
 PLACE = (1, 4)
 

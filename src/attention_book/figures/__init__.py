@@ -1,0 +1,1 @@
+"""Figures that only one chapter needs, chapter by chapter."""

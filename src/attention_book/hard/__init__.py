@@ -1,0 +1,1 @@
+"""Hard attention: look at one position, drawn from the weights."""

@@ -1,0 +1,1 @@
+"""Images: what is attended to is a patch, or a cell of a feature map."""

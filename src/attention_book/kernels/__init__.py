@@ -1,0 +1,1 @@
+"""Kernels: the nearer a key, the more its value counts."""

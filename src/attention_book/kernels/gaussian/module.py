@@ -1,0 +1,75 @@
+"""Kernel regression in PyTorch with a Gaussian: differentiable in the bandwidth too."""
+
+import dataclasses
+
+import torch
+
+from attention_book.shapes import mask as boolean
+from attention_book.shapes import number, shapes
+from attention_book.softmax.module import softmax
+
+GAMMA = number("... L S", least=0, says="1 / (2 sigma²); of shape (H, 1, 1) one for each head")
+
+
+@shapes(torch, q="... L d_k", k="... S d_k", returns="... L S")
+def squared_distances(q, k):
+    """Return the squared distance of each query to each key.
+
+    ``cdist`` subtracts, then squares, without an array of L times S times d_k; its gradient where
+    q = k is 0, and that of its square is too.
+
+    Raises:
+        ValueError: q and k lie so far apart that the square is infinite.
+
+    Source:
+        Euclid, by way of Pythagoras.
+    """
+    leading = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2])
+    q, k = (x.expand(*leading, *x.shape[-2:]) for x in (q, k))
+    squared = torch.cdist(q, k, compute_mode="donot_use_mm_for_euclid_dist").square()
+    if squared.numel() and squared.max().isinf() and q.isfinite().all() and k.isfinite().all():
+        raise ValueError(
+            f"q and k lie so far apart that a squared distance is infinite in {squared.dtype}"
+        )
+    return squared
+
+
+@shapes(
+    torch,
+    q="... L d_k",
+    k="... S d_k",
+    gamma=dataclasses.replace(GAMMA, extends=True),
+    mask=boolean("... L S", extends=True),
+    returns="... L S",
+)
+def weights(q, k, *, gamma, mask=None):
+    """Return how much each query attends to each key.
+
+    Source:
+        As :func:`attention`.
+    """
+    return softmax(-gamma * squared_distances(q, k), mask=mask)
+
+
+@shapes(
+    torch,
+    q="... L d_k",
+    k="... S d_k",
+    v="... S d_v",
+    gamma=GAMMA,
+    mask=boolean("... L S"),
+    returns="... L d_v",
+)
+def attention(q, k, v, *, gamma, mask=None):
+    """Answer each query with the average of the values under a Gaussian kernel.
+
+    ``gamma`` may be a tensor with a gradient: that is how the bandwidth is learned. Make it
+    positive by construction, as ``log_gamma.exp()``. A query that may attend to nothing gets
+    zeros, and so do the gradients through it.
+
+    Source:
+        E. A. Nadaraya, "On Estimating Regression", 1964, and G. S. Watson, "Smooth Regression
+        Analysis", 1964. Departures: a softmax of scores, the mask, zeros for an empty row, and
+        a bandwidth that gradients reach.
+    """
+    return weights(q, k, gamma=gamma, mask=mask) @ v

@@ -1,0 +1,1 @@
+"""Layers: attention and networks with learned matrices, one layer or a stack."""

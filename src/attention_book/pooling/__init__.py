@@ -1,0 +1,1 @@
+"""Pooling: one learned query turns a sequence into a vector."""
