@@ -8,7 +8,7 @@ import pytest
 from subjects import variants
 
 from attention_book import cost
-from attention_book.family import LimitCase, Mechanism, limit_case, limit_cases, mechanisms
+from attention_book.family import Advice, LimitCase, Mechanism, limit_case, limit_cases, mechanisms
 
 CASES = [pytest.param(case, id=case.sides.__name__) for case in limit_cases()]
 ADVISED = [pytest.param(m, id=m.name) for m in mechanisms() if m.advice]
@@ -67,20 +67,28 @@ def test_attention_has_a_simpler_case_and_a_source(mechanism):
     assert mechanism.source
 
 
-def value(formula, n, d):
-    return eval(formula, {"n": n, "d": d})
-
-
 @pytest.mark.parametrize("mechanism", ADVISED)
 @pytest.mark.parametrize(
     ("what", "measure"), [("time", cost.operations), ("memory", cost.largest_tensor_bytes)]
 )
 def test_the_cost_grows_as_the_formula_says(mechanism, what, measure):
-    formula, (n, d) = getattr(mechanism.advice, what), (1024, 16)
-    start = measure(mechanism.advice.call(n, d))
-    for more in ((2 * n, d), (n, 2 * d)):
-        grown = measure(mechanism.advice.call(*more)) / start
-        assert grown == pytest.approx(value(formula, *more) / value(formula, n, d), rel=0.1)
+    advice = mechanism.advice
+    for size in advice.sizes:
+        grown = advice.growth(measure, size)
+        assert grown == pytest.approx(advice.claimed(what, size), rel=0.1), size
+
+
+def test_costs_have_sizes_of_any_name():
+    def call(*, tokens, window):
+        return lambda: tokens * window + window
+
+    sizes = {"tokens": 4, "window": 3}
+    advice = Advice("a", "b", "c", "d", "tokens*window", "window", call, sizes)
+    assert advice.growth(lambda call: call(), "tokens") == 27 / 15
+    assert advice.claimed("time", "tokens") == advice.claimed("time", "window") == 2
+    assert advice.claimed("memory", "tokens") == 1
+    with pytest.raises(KeyError):
+        advice.growth(lambda call: call(), "n")
 
 
 def example(sides, **options):

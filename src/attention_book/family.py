@@ -6,7 +6,7 @@ limit cases. A limit case is a program that computes both sides, so that it can 
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -19,9 +19,10 @@ import attention_book
 class Advice:
     """When to choose a mechanism, and what it asks for.
 
-    ``time`` and ``memory`` are formulas in n, the number of positions, and d, their features:
-    the operations of the call in PyTorch, and the numbers in its largest tensor. ``call`` makes
-    the function of PyTorch and its arguments from n and d.
+    ``time`` and ``memory`` are formulas in the names of ``sizes``: the operations of the call in
+    PyTorch, and the numbers in its largest tensor. ``call`` takes the sizes by name and makes the
+    call, a function without arguments. The sizes are n, the number of positions, and d, their
+    features, unless a mechanism has others, such as a window, a rank, heads or a cache.
     """
 
     choose: str
@@ -31,6 +32,20 @@ class Advice:
     time: str
     memory: str
     call: Callable
+    sizes: Mapping = field(default_factory=lambda: {"n": 1024, "d": 16}, hash=False)
+
+    def growth(self, measure, size):
+        """Return by which factor a measure of the call grows when one of its sizes doubles."""
+        return measure(self.call(**self._twice(size))) / measure(self.call(**self.sizes))
+
+    def claimed(self, what, size):
+        """Return the factor that a formula, ``time`` or ``memory``, gives for that."""
+        formula = compile(getattr(self, what), what, "eval")
+        values = (eval(formula, {}, dict(sizes)) for sizes in (self._twice(size), self.sizes))
+        return next(values) / next(values)
+
+    def _twice(self, size):
+        return {**self.sizes, size: 2 * self.sizes[size]}
 
 
 @dataclass(frozen=True)

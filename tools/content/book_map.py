@@ -172,19 +172,20 @@ class Choose(SphinxDirective):
 def formula(text):
     """Return a formula of Python as one of LaTeX.
 
-    >>> formula("n**2*d + n*d**2")
-    '$n^2 d + n d^2$'
+    >>> formula("n**2*d + n*window")
+    '$n^2 d + n \\text{window}$'
     """
+    text = re.sub(r"[A-Za-z]{2,}", lambda name: rf"\text{{{name[0]}}}", text)
     return f"${text.replace('**', '^').replace('*', ' ')}$"
 
 
 def costs(advice):
-    """Say how time and memory grow, and count what twice as many positions cost."""
+    """Say how time and memory grow, and count what twice the first of its sizes costs."""
     from attention_book import cost  # loads torch, which only a page with this table needs
 
     parts = []
     for name, measure in (("time", cost.operations), ("memory", cost.largest_tensor_bytes)):
-        factor = measure(advice.call(2048, 16)) / measure(advice.call(1024, 16))
+        factor = advice.growth(measure, next(iter(advice.sizes)))
         parts.append(f"{name} {formula(getattr(advice, name))} (×\u00a0{factor:.0f})")
     return "; ".join(parts)
 
