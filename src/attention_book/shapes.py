@@ -494,6 +494,19 @@ def _tuple(axes):
     return f"({', '.join(names)}{',' if len(names) == 1 else ''})"
 
 
+def finite(array, what):
+    """Return an array of the library of the call; refuse one in which something has overflowed.
+
+    Raises:
+        ValueError: an entry is infinite; ``what`` says of what it is.
+    """
+    largest = abs(array).max() if math.prod(array.shape) else 0
+    if largest == math.inf:
+        dtype = str(array.dtype).removeprefix("torch.")
+        raise ValueError(f"{what} is infinite: beyond the largest number of {dtype}")
+    return array
+
+
 def check_count(value, name, least=0):
     """Return ``value`` as a Python integer; raise an error that names it unless it can be one.
 

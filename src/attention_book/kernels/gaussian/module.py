@@ -4,8 +4,8 @@ import dataclasses
 
 import torch
 
+from attention_book.shapes import finite, number, shapes
 from attention_book.shapes import mask as boolean
-from attention_book.shapes import number, shapes
 from attention_book.softmax.module import softmax
 
 GAMMA = number("... L S", least=0, says="1 / (2 sigma²); of shape (H, 1, 1) one for each head")
@@ -19,7 +19,7 @@ def squared_distances(q, k):
     q = k is 0, and that of its square is too.
 
     Raises:
-        ValueError: q and k lie so far apart that the square is infinite.
+        ValueError: q and k lie so far apart that a square is infinite.
 
     Source:
         Euclid, by way of Pythagoras.
@@ -27,11 +27,7 @@ def squared_distances(q, k):
     leading = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2])
     q, k = (x.expand(*leading, *x.shape[-2:]) for x in (q, k))
     squared = torch.cdist(q, k, compute_mode="donot_use_mm_for_euclid_dist").square()
-    if squared.numel() and squared.max().isinf() and q.isfinite().all() and k.isfinite().all():
-        raise ValueError(
-            f"q and k lie so far apart that a squared distance is infinite in {squared.dtype}"
-        )
-    return squared
+    return finite(squared, "a squared distance of q and k")
 
 
 @shapes(

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
+from attention_book.shapes import finite, number, shapes
 from attention_book.shapes import mask as boolean
-from attention_book.shapes import number, shapes
 from attention_book.softmax import softmax
 
 GAMMA = number("... L S", least=0, says="1 / (2 sigma²)")
@@ -19,18 +19,14 @@ def squared_distances(q, k):
     Subtract, then square: ‖q‖² - 2 q·k + ‖k‖² would lose the digits of near neighbours.
 
     Raises:
-        ValueError: q and k lie so far apart that the square is infinite.
+        ValueError: q and k lie so far apart that a square is infinite.
 
     Source:
         Euclid, by way of Pythagoras.
     """
     difference = q[..., :, None, :] - k[..., None, :, :]
     squared = np.einsum("...d,...d->...", difference, difference)
-    if np.isinf(squared).any() and np.isfinite(q).all() and np.isfinite(k).all():
-        raise ValueError(
-            f"q and k lie so far apart that a squared distance is infinite in {squared.dtype}"
-        )
-    return squared
+    return finite(squared, "a squared distance of q and k")
 
 
 @shapes(

@@ -5,8 +5,8 @@ import math
 import torch
 import torch.nn.functional as F
 
+from attention_book.shapes import finite, shapes
 from attention_book.shapes import mask as boolean
-from attention_book.shapes import shapes
 from attention_book.softmax.module import softmax
 
 
@@ -19,7 +19,7 @@ def weights(q, k, *, mask=None):
     Source:
         As :func:`attention`.
     """
-    return softmax(q @ k.mT / math.sqrt(q.shape[-1]), mask=mask)
+    return softmax(finite(q @ k.mT / math.sqrt(q.shape[-1]), "a score of q and k"), mask=mask)
 
 
 @shapes(
@@ -38,7 +38,8 @@ def attention(q, k, v, *, mask=None):
     a CPU it serves values as long as keys and up to two leading dimensions, and PyTorch falls
     back to storing the matrix elsewhere. A mask is stored as it comes, once for all heads, and
     for the causal mask of as many queries as keys the kernel leaves out what lies in the future.
-    A query that may attend to nothing gets zeros, and so do the gradients through it.
+    A query that may attend to nothing gets zeros, and so do the gradients through it. What comes
+    of scores beyond the dtype is PyTorch's answer; :func:`weights` refuses them.
 
     Source:
         A. Vaswani et al., "Attention Is All You Need", 2017, equation 1, with the mask of

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from attention_book.shapes import finite, shapes
 from attention_book.shapes import mask as boolean
-from attention_book.shapes import shapes
 from attention_book.softmax import softmax
 
 
@@ -18,7 +18,7 @@ def weights(q, k, *, mask=None):
     Source:
         As :func:`attention`.
     """
-    return softmax(q @ k.mT / math.sqrt(q.shape[-1]), mask=mask)
+    return softmax(finite(q @ k.mT / math.sqrt(q.shape[-1]), "a score of q and k"), mask=mask)
 
 
 @shapes(
