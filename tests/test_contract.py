@@ -33,7 +33,7 @@ from subjects import (
 
 from attention_book import masks
 from attention_book.scores.scaled_dot_product import reference as plain
-from attention_book.shapes import Array, Count, Matrices, declaration, mask, shapes
+from attention_book.shapes import Array, Count, Matrices, boolean, declaration, shapes
 from attention_book.softmax import softmax
 
 SUBJECTS = list(subjects())
@@ -625,10 +625,10 @@ QKV = {
     "q": "... L d_k",
     "k": "... S d_k",
     "v": "... S d_v",
-    "mask": mask("... L S"),
+    "mask": boolean("... L S"),
     "returns": "... L d_v",
 }
-QK = {"q": "... L d_k", "k": "... S d_k", "mask": mask("... L S"), "returns": "... L S"}
+QK = {"q": "... L d_k", "k": "... S d_k", "mask": boolean("... L S"), "returns": "... L S"}
 
 
 def stand_in(library=np, **declared):

@@ -1,7 +1,7 @@
 """What a function needs of its arguments, declared once above it.
 
 >>> import numpy as np
->>> @shapes(np, q="... L d_k", k="... S d_k", mask=mask("... L S"), returns="... L S")
+>>> @shapes(np, q="... L d_k", k="... S d_k", mask=boolean("... L S"), returns="... L S")
 ... def scores(q, k, *, mask=None):
 ...     \"""Compare every query with every key.\"""
 ...     return q @ k.mT
@@ -81,7 +81,7 @@ class Count:
     says: str = ""
 
 
-def mask(axes, says="", *, extends=False):
+def boolean(axes, says="", *, extends=False):
     """Declare a boolean array that broadcasts to some axes; True = may attend."""
     says = says or "True = may attend. What it hides must still be finite: 0 times NaN is NaN"
     return Array(axes, "boolean", broadcasts=True, extends=extends, says=says)

@@ -2,8 +2,7 @@
 
 import torch
 
-from attention_book.shapes import mask as boolean
-from attention_book.shapes import shapes
+from attention_book.shapes import boolean, shapes
 
 
 @shapes(

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from attention_book.shapes import floats, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, floats, shapes
 
 
 @shapes(

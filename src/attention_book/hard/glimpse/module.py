@@ -3,8 +3,7 @@ r"""A glimpse in PyTorch: the Gumbel-max trick forwards, straight through backwa
 import torch
 import torch.nn.functional as F
 
-from attention_book.shapes import floats, number, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, floats, number, shapes
 from attention_book.softmax.module import softmax
 
 

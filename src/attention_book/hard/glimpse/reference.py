@@ -2,8 +2,7 @@ r"""A glimpse in NumPy: the Gumbel-max trick."""
 
 import numpy as np
 
-from attention_book.shapes import floats, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, floats, shapes
 from attention_book.softmax import softmax
 
 

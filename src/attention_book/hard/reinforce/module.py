@@ -3,8 +3,7 @@ r"""A loss in PyTorch whose gradient is the score-function estimate."""
 import torch
 
 from attention_book.hard.glimpse.module import log_weights
-from attention_book.shapes import floats, number, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, floats, number, shapes
 
 
 @shapes(

@@ -2,8 +2,7 @@ r"""The gradient of a draw in NumPy, from one draw and over all of them."""
 
 import numpy as np
 
-from attention_book.shapes import floats, number, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, floats, number, shapes
 from attention_book.softmax import softmax
 
 DRAWN = boolean("* S", "True = may be drawn")

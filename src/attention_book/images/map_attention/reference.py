@@ -4,8 +4,7 @@ import numpy as np
 
 from attention_book.images.map_pooling.reference import cells, keys
 from attention_book.scores.scaled_dot_product import reference as scaled_dot_product
-from attention_book.shapes import mask as boolean
-from attention_book.shapes import shapes
+from attention_book.shapes import boolean, shapes
 
 SEEN = boolean("... H W", "True = may be attended to, by every cell")
 

@@ -3,8 +3,7 @@ r"""Pooling a feature map in PyTorch: its cells are a sequence."""
 import torch
 
 from attention_book.pooling.attention_pooling import module as attention_pooling
-from attention_book.shapes import floats, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, floats, shapes
 
 MAP = floats(
     "... H W d",

@@ -3,8 +3,7 @@ r"""Pooling a feature map in NumPy: its cells are a sequence."""
 import numpy as np
 
 from attention_book.pooling.attention_pooling import reference as attention_pooling
-from attention_book.shapes import floats, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, floats, shapes
 
 MAP = floats("... H W d", "a vector for each cell")
 ANY = floats("d", own_dtype=True)

@@ -3,8 +3,7 @@
 import torch
 
 from attention_book.kernels.gaussian.module import squared_distances
-from attention_book.shapes import mask as boolean
-from attention_book.shapes import shapes
+from attention_book.shapes import boolean, shapes
 
 
 @shapes(

@@ -3,8 +3,7 @@ r"""Kernel regression in NumPy with any kernel: the Nadaraya-Watson average as i
 import numpy as np
 
 from attention_book.kernels.gaussian.reference import squared_distances
-from attention_book.shapes import mask as boolean
-from attention_book.shapes import shapes
+from attention_book.shapes import boolean, shapes
 
 
 @shapes(np, q="... L d_k", k="... S d_k", mask=boolean("... L S", extends=True), returns="... L S")

@@ -4,8 +4,7 @@ import dataclasses
 
 import torch
 
-from attention_book.shapes import finite, number, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, finite, number, shapes
 from attention_book.softmax.module import softmax
 
 GAMMA = number("... L S", least=0, says="1 / (2 sigma²); of shape (H, 1, 1) one for each head")

@@ -5,8 +5,7 @@ import math
 
 import numpy as np
 
-from attention_book.shapes import finite, number, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, finite, number, shapes
 from attention_book.softmax import softmax
 
 GAMMA = number("... L S", least=0, says="1 / (2 sigma²)")

@@ -3,8 +3,7 @@ r"""A stack of residual self-attention layers in PyTorch."""
 import torch
 
 from attention_book.layers.self_attention.module import SelfAttention
-from attention_book.shapes import count, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, count, shapes
 
 
 class Stack(torch.nn.Module):

@@ -3,8 +3,7 @@ r"""A stack of residual self-attention layers in NumPy, and its backward pass.""
 import numpy as np
 
 from attention_book.layers.self_attention.reference import self_attention, self_attention_backward
-from attention_book.shapes import mask as boolean
-from attention_book.shapes import shapes
+from attention_book.shapes import boolean, shapes
 
 
 @shapes(np, x="... n d_model", mask=boolean("... n n"), returns="... n d_model", widens=False)

@@ -5,8 +5,7 @@ import math
 import torch
 
 from attention_book.scores.scaled_dot_product import module as scaled_dot_product
-from attention_book.shapes import count, matrices, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, count, matrices, shapes
 
 PARAMETERS = matrices(W_q="d_model d_k", W_k="d_model d_k", W_v="d_model d_v", W_o="d_v d_model")
 

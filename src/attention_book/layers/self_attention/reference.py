@@ -4,8 +4,7 @@ import numpy as np
 
 from attention_book.layers.dense_network.reference import normal
 from attention_book.scores.scaled_dot_product import reference as scaled_dot_product
-from attention_book.shapes import count, matrices, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, count, matrices, shapes
 
 PARAMETERS = matrices(
     "as :func:`new_layer` makes them",

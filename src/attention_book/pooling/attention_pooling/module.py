@@ -5,8 +5,7 @@ import math
 import torch
 
 from attention_book.scores.scaled_dot_product import module as scaled_dot_product
-from attention_book.shapes import floats, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, floats, shapes
 
 ANY = floats("d", own_dtype=True)
 SEEN = boolean("... 1 S", "as ``masks.padding`` makes it; True = may be attended to")

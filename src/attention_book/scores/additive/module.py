@@ -4,8 +4,7 @@ import math
 
 import torch
 
-from attention_book.shapes import count, floats, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, count, floats, shapes
 from attention_book.softmax.module import softmax
 
 ANY = floats("d_k", own_dtype=True)

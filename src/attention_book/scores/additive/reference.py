@@ -2,8 +2,7 @@ r"""Additive attention in NumPy: ``softmax(w · tanh(q + k)) v``."""
 
 import numpy as np
 
-from attention_book.shapes import floats, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, floats, shapes
 from attention_book.softmax import softmax
 
 ANY = floats("d_k", own_dtype=True)

@@ -5,8 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from attention_book.shapes import finite, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, finite, shapes
 from attention_book.softmax.module import softmax
 
 

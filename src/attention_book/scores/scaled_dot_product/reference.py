@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 
-from attention_book.shapes import finite, shapes
-from attention_book.shapes import mask as boolean
+from attention_book.shapes import boolean, finite, shapes
 from attention_book.softmax import softmax
 
 
