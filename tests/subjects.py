@@ -1,7 +1,9 @@
 """Everything that a variant offers, found by itself, with inputs made from its declarations."""
 
+import dataclasses
 import functools
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 from dataclasses import dataclass, field
@@ -79,6 +81,7 @@ class Subject:
     room: str = "reference"
     owner: object = None
     departures: dict = field(default_factory=dict)
+    normalised_over: tuple = ()
 
     @property
     def declared(self):
@@ -176,7 +179,12 @@ class Subject:
             if returns.startswith("("):
                 return None
             returns = (returns,)
-        return [Array(axes) for axes in returns]
+        return [Array(axes) for axes in returns if not axes.startswith("(")]
+
+    @property
+    def has_state(self):
+        """Whether it takes a state and returns the next, or is a module that can forget its own."""
+        return "state" in self.declared.signature.parameters or hasattr(self.owner, "reset")
 
 
 def is_array(value):
@@ -237,14 +245,12 @@ def takes_arguments(function):
     return bool(set(inspect.signature(function).parameters) - {"self"})
 
 
-def departures(variant):
-    """What a variant's functions do otherwise, as its ``limits`` say: {function: {point: why}}."""
+def card(variant, name):
+    """What a variant's ``limits`` say of its functions under a name, such as DEPARTURES."""
     spec = f"attention_book.{variant}.limits"
-    try:
-        module = importlib.import_module(spec)
-    except ModuleNotFoundError:
+    if importlib.util.find_spec(spec) is None:
         return {}
-    return getattr(module, "DEPARTURES", {})
+    return getattr(importlib.import_module(spec), name, {})
 
 
 def subjects():
@@ -255,7 +261,11 @@ def subjects():
                 continue
             owner = None if kind is None else made(kind).double()
             subject = Subject(function, variant, room, owner)
-            yield Subject(function, variant, room, owner, departures(variant).get(subject.name, {}))
+            yield dataclasses.replace(
+                subject,
+                departures=card(variant, "DEPARTURES").get(subject.name, {}),
+                normalised_over=card(variant, "NORMALISED_OVER").get(subject.name, ()),
+            )
 
 
 def made(kind):

@@ -87,14 +87,15 @@ def stays_finite(subject):
 
 
 def has_proper_weights(subject):
-    """Non-negative, 1 in sum over the keys, exactly 0 where masked."""
-    keys = keys_of(subject)
+    """Non-negative, 1 in sum over the keys or what the card names instead, 0 where masked."""
+    axes = subject.returned()[0].names
+    over = tuple(axes.index(a) - len(axes) for a in subject.normalised_over)
+    over = over or tuple(range(-len(keys_of(subject)), 0))
     for options in all_options(subject):
         (weights,) = subject.run(subject.inputs(), **options)
         assert np.all(weights >= 0)
         allowed = seen(subject, weights.shape, options)
         assert not weights[~allowed].any()
-        over = tuple(range(-len(keys), 0))
         assert_close(weights.sum(axis=over), allowed.any(axis=over).astype(float))
 
 
@@ -223,6 +224,35 @@ def is_the_same_in_any_chunks(subject):
         assert_close(np.concatenate(parts, axis=-2), whole)
 
 
+def carries_its_state(subject):
+    """A state that is handed on, or kept until reset: any chunks give the same answer."""
+    inputs = subject.inputs(sizes={"L": size("S")})
+    n = next(inputs[name].shape[-2] for name, need in subject.arrays.items() if len(need.names) > 1)
+    whole = in_chunks(subject, inputs, [n])
+    for sizes in ([1] * n, [2, n - 2], [n - 1, 1]):
+        assert_close(in_chunks(subject, inputs, sizes), whole)
+    assert_close(in_chunks(subject, inputs, [n]), whole)
+
+
+def in_chunks(subject, inputs, sizes):
+    """The outputs for chunks of the positions, one after the other, from a state of its own."""
+    if hasattr(subject.owner, "reset"):
+        subject.owner.reset()
+    parts, state, start = [], None, 0
+    for length in sizes:
+        chunk = {
+            name: value[..., start : start + length, :] if name in subject.arrays else value
+            for name, value in inputs.items()
+        }
+        if hasattr(subject.owner, "reset"):
+            (output,) = subject.call(chunk)
+        else:
+            output, state = subject.call(chunk, state=state)
+        parts.append(numpy(output))
+        start += length
+    return np.concatenate(parts, axis=-2)
+
+
 # Wrong input -------------------------------------------------------------------------------------
 
 
@@ -331,6 +361,8 @@ def points(subject):
         names_the_wrong_argument,
         takes_masks_and_numbers_by_keyword,
     ]
+    if subject.has_state:
+        found.append(carries_its_state)
     backward = any(name.startswith("grad_") for name in subject.arrays)
     if subject.function.__name__ == "weights":
         found.append(has_proper_weights)
@@ -751,7 +783,60 @@ def checks_nothing(function):
     return unchecked
 
 
+RECURRENT = {
+    "q": "* L d_k",
+    "k": "* L d_k",
+    "v": "* L d_v",
+    "returns": ("* L d_v", "(the state, (..., d_k, d_v))"),
+}
+
+
+def recurrence(q, k, v, state):
+    """Linear attention without a normaliser: every pair so far is one matrix."""
+    states = (k[..., :, None] * v[..., None, :]).cumsum(axis=-3)
+    if state is not None:
+        states = states + state[..., None, :, :]
+    return (q[..., None, :] @ states)[..., 0, :], states[..., -1, :, :]
+
+
+@stand_in(**RECURRENT)
+def keeps_its_state(q, k, v, *, state=None):
+    return recurrence(q, k, v, state)
+
+
+@stand_in(**RECURRENT)
+def drops_its_state(q, k, v, *, state=None):
+    return recurrence(q, k, v, None)
+
+
+class Remembers(torch.nn.Module):
+    """Sums what it has seen, until it is reset."""
+
+    def __init__(self, forgets=True):
+        super().__init__()
+        self.forgets, self.total = forgets, None
+
+    def reset(self):
+        if self.forgets:
+            self.total = None
+
+    @shapes(torch, x="... n d", returns="... n d")
+    def forward(self, x):
+        sums = x.cumsum(dim=-2)
+        sums = sums if self.total is None else sums + self.total
+        self.total = sums[..., -1:, :]
+        return sums
+
+
+@stand_in(**QK)
+def weights_over_the_queries(q, k, *, mask=None):
+    scores = q @ k.mT
+    scores = scores if mask is None else np.where(mask, scores, -np.inf)
+    return softmax(scores, axis=-2)
+
+
 BREAKS = [
+    (drops_its_state, carries_its_state),
     (fills_with_a_large_number, gives_zeros_where_nothing_may_be_seen),
     (takes_true_for_blocked, sees_what_is_not_masked),
     (ignores_the_mask, ignores_what_is_masked),
@@ -795,6 +880,28 @@ def test_broken_weights_are_caught(broken):
         has_proper_weights(Subject(broken))
 
 
+def test_weights_may_be_normalised_over_what_the_card_names():
+    has_proper_weights(Subject(weights_over_the_queries, normalised_over=("L",)))
+    with pytest.raises(AssertionError):
+        has_proper_weights(Subject(weights_over_the_queries))
+    with pytest.raises(AssertionError):
+        has_proper_weights(Subject(plain.weights, normalised_over=("L",)))
+
+
+def test_a_state_is_tried_wherever_there_is_one():
+    kept = Subject(keeps_its_state)
+    module = Subject(Remembers.forward, room="module", owner=Remembers())
+    for subject in (kept, module):
+        assert carries_its_state in points(subject)
+        carries_its_state(subject)
+    assert carries_its_state not in points(Subject(honest))
+
+
+def test_a_module_that_never_forgets_is_caught():
+    with pytest.raises(AssertionError):
+        carries_its_state(Subject(Remembers.forward, owner=Remembers(forgets=False)))
+
+
 def test_weights_of_something_else_are_caught(monkeypatch):
     subject = Subject(plain.weights)
     are_the_weights_of_its_attention(subject)
@@ -813,4 +920,5 @@ def test_a_gradient_that_is_not_finite_is_caught():
 def test_every_point_is_seen_to_bite():
     bitten = {point for _, point in BREAKS}
     bitten |= {has_proper_weights, are_the_weights_of_its_attention, has_finite_gradients}
-    assert bitten == {point for subject in SUBJECTS for point in points(subject)}
+    stateful = Subject(keeps_its_state)
+    assert bitten == {point for subject in [*SUBJECTS, stateful] for point in points(subject)}

@@ -461,7 +461,7 @@ def _document(doc, declared):
     else:
         parts = (returns,) if isinstance(returns, str) else returns
         several = len(parts) > 1
-        text = ", ".join(map(_tuple, parts))
+        text = ", ".join(p.strip("()") if p.startswith("(") else _tuple(p) for p in parts)
         lines.append(f"returns: {text}, {'all ' if several else ''}in the dtype of {first}")
     shapes_ = "\n".join(
         textwrap.fill(line, 92, subsequent_indent="    ", break_long_words=False) for line in lines
