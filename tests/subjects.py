@@ -175,11 +175,7 @@ class Subject:
     def returned(self):
         """The axes of every result, or None where the declaration says it in words."""
         returns = self.declared.returns
-        if isinstance(returns, str):
-            if returns.startswith("("):
-                return None
-            returns = (returns,)
-        return [Array(axes) for axes in returns if not axes.startswith("(")]
+        return None if returns is None else [Array(axes) for axes in returns]
 
     @property
     def has_state(self):

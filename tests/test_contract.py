@@ -33,7 +33,7 @@ from subjects import (
 
 from attention_book import masks
 from attention_book.scores.scaled_dot_product import reference as plain
-from attention_book.shapes import Array, Count, Matrices, boolean, declaration, shapes
+from attention_book.shapes import Array, Count, Matrices, declaration, shapes
 from attention_book.softmax import softmax
 
 SUBJECTS = list(subjects())
@@ -653,103 +653,93 @@ def test_a_module_names_a_wrong_size(kind):
 
 # The contract bites ------------------------------------------------------------------------------
 
-QKV = {
-    "q": "... L d_k",
-    "k": "... S d_k",
-    "v": "... S d_v",
-    "mask": boolean("... L S"),
-    "returns": "... L d_v",
-}
-QK = {"q": "... L d_k", "k": "... S d_k", "mask": boolean("... L S"), "returns": "... L S"}
+QKV = "q: ... L d_k, k: ... S d_k, v: ... S d_v, mask: ... L S -> ... L d_v"
+QK = "q: ... L d_k, k: ... S d_k, mask: ... L S -> ... L S"
 
 
-def stand_in(library=np, **declared):
-    return shapes(library, **(declared or QKV))
-
-
-@stand_in()
+@shapes(np, QKV)
 def honest(q, k, v, *, mask=None):
     """A stand-in that keeps the contract; each of those below breaks one point of it."""
     return plain.attention(q, k, v, mask=mask)
 
 
-@stand_in()
+@shapes(np, QKV)
 def fills_with_a_large_number(q, k, v, *, mask=None):
     scores = q @ k.mT / math.sqrt(q.shape[-1])
     return softmax(scores if mask is None else np.where(mask, scores, -1e9)) @ v
 
 
-@stand_in()
+@shapes(np, QKV)
 def takes_true_for_blocked(q, k, v, *, mask=None):
     return plain.attention(q, k, v, mask=None if mask is None else ~mask)
 
 
-@stand_in()
+@shapes(np, QKV)
 def ignores_the_mask(q, k, v, *, mask=None):
     return plain.attention(q, k, v)
 
 
-@stand_in()
+@shapes(np, QKV)
 def centres_over_all_keys(q, k, v, *, mask=None):
     return plain.attention(q, k - k.mean(axis=-2, keepdims=True), v - v.mean(-2, keepdims=True))
 
 
-@stand_in()
+@shapes(np, QKV)
 def sees_one_token_too_far(q, k, v, *, mask=None):
     if mask is not None:
         mask = mask | np.roll(mask, 1, axis=-1)
     return plain.attention(q, k, v, mask=mask)
 
 
-@stand_in()
+@shapes(np, QKV)
 def damps_by_absolute_position(q, k, v, *, mask=None):
     return plain.weights(q, k, mask=mask) @ v / np.arange(1, q.shape[-2] + 1)[:, None]
 
 
-@stand_in(**QK)
+@shapes(np, QK)
 def weights_twice_as_large(q, k, *, mask=None):
     return 2 * plain.weights(q, k, mask=mask)
 
 
-@stand_in(**QK)
+@shapes(np, QK)
 def negative_weights(q, k, *, mask=None):
     return 2 / k.shape[-2] - plain.weights(q, k, mask=mask)
 
 
-@stand_in(**QK)
+@shapes(np, QK)
 def leaves_a_trace_of_masked_weights(q, k, *, mask=None):
     return plain.weights(q, k, mask=mask) + 1e-300
 
 
-@shapes(np, **QKV, narrows=False)
+@shapes(np, QKV, narrows=False)
 def returns_float64(q, k, v, *, mask=None):
     return plain.attention(q, k, v, mask=mask).astype(np.float64)
 
 
-@stand_in(**(QKV | {"returns": "... L d_k"}))
+@shapes(np, QKV.replace("-> ... L d_v", "-> ... L d_k"))
 def returns_another_shape(q, k, v, *, mask=None):
     return plain.attention(q, k, v, mask=mask)
 
 
-@shapes(np, **QKV, widens=False)
+@shapes(np, QKV, widens=False)
 def scales_in_place(q, k, v, *, mask=None):
     q /= math.sqrt(q.shape[-1])
     return softmax(q @ k.mT, mask=mask) @ v
 
 
-@stand_in()
+@shapes(np, QKV)
 def overflows(q, k, v, *, mask=None):
     with np.errstate(over="ignore", invalid="ignore"):
         exponentials = np.exp(q @ k.mT / math.sqrt(q.shape[-1]))
         return exponentials / exponentials.sum(axis=-1, keepdims=True) @ v
 
 
-@stand_in()
+@shapes(np, QKV)
 def takes_the_mask_by_position(q, k, v, mask=None):
     return plain.attention(q, k, v, mask=mask)
 
 
-@functools.partial(shapes, torch)(**QKV)
+@shapes(torch, QKV)
 def divides_zero_by_zero(q, k, v, *, mask=None):
     """In PyTorch: the output of the empty row is mended, its gradient is not."""
     scores = q @ k.mT / math.sqrt(q.shape[-1])
@@ -783,12 +773,7 @@ def checks_nothing(function):
     return unchecked
 
 
-RECURRENT = {
-    "q": "* L d_k",
-    "k": "* L d_k",
-    "v": "* L d_v",
-    "returns": ("* L d_v", "(the state, (..., d_k, d_v))"),
-}
+RECURRENT = "q: * L d_k, k: * L d_k, v: * L d_v -> * L d_v, * d_k d_v"
 
 
 def recurrence(q, k, v, state):
@@ -799,12 +784,12 @@ def recurrence(q, k, v, state):
     return (q[..., None, :] @ states)[..., 0, :], states[..., -1, :, :]
 
 
-@stand_in(**RECURRENT)
+@shapes(np, RECURRENT)
 def keeps_its_state(q, k, v, *, state=None):
     return recurrence(q, k, v, state)
 
 
-@stand_in(**RECURRENT)
+@shapes(np, RECURRENT)
 def drops_its_state(q, k, v, *, state=None):
     return recurrence(q, k, v, None)
 
@@ -820,7 +805,7 @@ class Remembers(torch.nn.Module):
         if self.forgets:
             self.total = None
 
-    @shapes(torch, x="... n d", returns="... n d")
+    @shapes(torch, "x: ... n d -> ... n d")
     def forward(self, x):
         sums = x.cumsum(dim=-2)
         sums = sums if self.total is None else sums + self.total
@@ -828,7 +813,7 @@ class Remembers(torch.nn.Module):
         return sums
 
 
-@stand_in(**QK)
+@shapes(np, QK)
 def weights_over_the_queries(q, k, *, mask=None):
     scores = q @ k.mT
     scores = scores if mask is None else np.where(mask, scores, -np.inf)

@@ -9,11 +9,9 @@ import torch
 from attention_book import shapes as module
 from attention_book.shapes import (
     anything,
-    boolean,
     count,
     declaration,
     finite,
-    floats,
     matrices,
     number,
     shapes,
@@ -22,11 +20,8 @@ from attention_book.shapes import (
 
 @shapes(
     np,
-    q="... L d_k",
-    k="... S d_k",
+    "q: ... L d_k, k: ... S d_k, mask: ... L S -> ... L S",
     gamma=number("... L S", least=0, says="how sharp"),
-    mask=boolean("... L S"),
-    returns="... L S",
 )
 def scores(q, k, *, gamma=1.0, mask=None):
     """Compare.
@@ -147,12 +142,12 @@ def test_lists_become_arrays():
 def test_without_widening_and_narrowing():
     seen = []
 
-    @shapes(np, x="... d", returns="... d", widens=False)
+    @shapes(np, "x: ... d -> ... d", widens=False)
     def as_it_came(x):
         seen.append(x.dtype)
         return x.astype(np.float64)
 
-    @shapes(np, x="... d", returns="... d", narrows=False)
+    @shapes(np, "x: ... d -> ... d", narrows=False)
     def as_it_went(x):
         return x
 
@@ -162,7 +157,7 @@ def test_without_widening_and_narrowing():
 
 
 def test_what_is_no_float_keeps_its_dtype_in_tuples_lists_and_dictionaries():
-    @shapes(np, x="... d", returns="(much)")
+    @shapes(np, "x: ... d")
     def much(x):
         return x, [x > 0, {"x": x}], 1, "one", None
 
@@ -174,7 +169,7 @@ def test_what_is_no_float_keeps_its_dtype_in_tuples_lists_and_dictionaries():
 
 @pytest.mark.parametrize("kind", [np.asarray, torch.from_numpy])
 def test_a_function_of_pytorch_gets_masks_and_numbers_as_tensors(kind):
-    @shapes(torch, x="... d", gamma=number("... d"), mask=boolean("... d"), returns="... d")
+    @shapes(torch, "x: ... d, mask: ... d -> ... d", gamma=number("... d"))
     def scaled(x, *, gamma, mask):
         assert isinstance(gamma, torch.Tensor)
         assert gamma.dtype == x.dtype
@@ -187,7 +182,7 @@ def test_a_function_of_pytorch_gets_masks_and_numbers_as_tensors(kind):
 
 
 def test_gradients_go_through():
-    @shapes(torch, x="... d", gamma=number(), returns="... d")
+    @shapes(torch, "x: ... d -> ... d", gamma=number())
     def scaled(x, *, gamma):
         return gamma * x
 
@@ -198,7 +193,7 @@ def test_gradients_go_through():
 
 
 def test_leading_dimensions_may_have_to_be_equal():
-    @shapes(np, a="* d", b="* d", returns="* d")
+    @shapes(np, "a: * d, b: * d -> * d")
     def added(a, b):
         return a + b
 
@@ -209,7 +204,7 @@ def test_leading_dimensions_may_have_to_be_equal():
 
 
 def test_an_axis_may_have_to_have_an_entry():
-    @shapes(np, x="... S!", returns="...")
+    @shapes(np, "x: ... S! -> ...")
     def largest(x):
         return x.max(axis=-1)
 
@@ -217,7 +212,7 @@ def test_an_axis_may_have_to_have_an_entry():
 
 
 def test_axes_may_be_numbers_and_arrays_of_any_dtype():
-    @shapes(np, x=anything("... 3"), returns="... 3")
+    @shapes(np, "-> ... 3", x=anything("... 3"))
     def triple(x):
         return x
 
@@ -228,7 +223,7 @@ def test_axes_may_be_numbers_and_arrays_of_any_dtype():
 
 
 def test_a_mask_that_extends_brings_leading_dimensions():
-    @shapes(np, x="... L S", mask=boolean("... L S", extends=True), returns="... L S")
+    @shapes(np, "x: ... L S, mask+: ... L S -> ... L S")
     def hidden(x, *, mask):
         return np.where(mask, x, 0)
 
@@ -237,7 +232,7 @@ def test_a_mask_that_extends_brings_leading_dimensions():
 
 
 def test_matrices_are_named_by_their_entry():
-    @shapes(np, x="n d", W=matrices(W_q="d d_k", W_k="d d_k"), returns="n n")
+    @shapes(np, "x: n d -> n n", W=matrices(W_q="d d_k", W_k="d d_k"))
     def attend(x, W):
         return x @ W["W_q"] @ (x @ W["W_k"]).T
 
@@ -253,12 +248,12 @@ def test_matrices_are_named_by_their_entry():
 
 def test_a_module_knows_its_sizes_and_its_dtype():
     class Layer(torch.nn.Module):
-        @shapes(torch, d_in=count(1), returns="(None)")
+        @shapes(torch, d_in=count(1))
         def __init__(self, d_in):
             super().__init__()
             self.d_in, self.linear = d_in, torch.nn.Linear(d_in, 2)
 
-        @shapes(torch, x="... d_in", returns="... d_out")
+        @shapes(torch, "x: ... d_in -> ... d_out")
         def forward(self, x):
             return self.linear(x)
 
@@ -282,9 +277,20 @@ def test_none_is_taken_only_where_it_is_the_default():
 def test_an_argument_that_the_function_has_not():
     with pytest.raises(TypeError, match="wrong has no argument y"):
 
-        @shapes(np, y="d", returns="d")
+        @shapes(np, "y: d -> d")
         def wrong(x):
             return x
+
+
+def test_several_results_and_arguments_in_any_order():
+    @shapes(np, "b: n d, a: d -> n, d", gamma=number())
+    def both(a, b, *, gamma=1.0):
+        """Do both."""
+        return b @ a * gamma, a
+
+    assert [x.shape for x in both(np.ones(2), np.ones((3, 2)))] == [(3,), (2,)]
+    assert list(declaration(both).needs) == ["a", "b", "gamma"]
+    assert "returns: (n,), (d,), all in the dtype of a" in both.__doc__
 
 
 def test_infinity_is_refused_and_an_empty_array_is_not():
@@ -306,8 +312,7 @@ Shapes:
     q: (..., L, d_k)
     k: (..., S, d_k)
     gamma: a number, or an array that broadcasts to (..., L, S), at least 0; how sharp
-    mask: boolean, broadcastable to (..., L, S); True = may attend. What it hides must still be
-        finite: 0 times NaN is NaN
+    mask: boolean, broadcastable to (..., L, S); True = may attend
     returns: (..., L, S), in the dtype of q
 
 Raises:
@@ -324,16 +329,21 @@ Source:
 
 
 def test_what_the_docstring_adds_to_a_section_stays():
-    @shapes(np, w=floats("d", own_dtype=True), size=count(2), returns=("d", "(a word)"))
+    @shapes(np, "w~: d", size=count(2))
     def named(w, size):
         """Do it.
+
+        Shapes:
+            returns: in words.
 
         Raises:
             KeyError: for a reason of its own.
         """
 
+    assert "Shapes:\n    w: (d,)" in named.__doc__
+    assert "at least 2\n    returns: in words.\n\nRaises:" in named.__doc__
     assert "w: (d,), of any floating-point dtype\n" in named.__doc__
     assert "size: an integer, at least 2\n" in named.__doc__
-    assert "returns: (d,), a word, all in the dtype of w" in named.__doc__
+    assert named.__doc__.count("returns:") == named.__doc__.count("Shapes:") == 1
     assert named.__doc__.index("ValueError") < named.__doc__.index("KeyError")
     assert named.__doc__.count("Raises:") == 1

@@ -7,7 +7,7 @@ import numpy as np
 from attention_book.shapes import number, shapes
 
 
-@shapes(np, x="...", step=number(), returns="...")
+@shapes(np, "x: ... -> ...", step=number())
 def numerical_gradient(function, x, *, step=1e-5):
     r"""Estimate the gradient of a function at x by central differences, number by number.
 

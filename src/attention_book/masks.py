@@ -1,7 +1,8 @@
 """Boolean masks, True = may attend, as NumPy arrays that combine with ``&``, ``|`` and ``~``.
 
 Positions are aligned at the end: with L queries and S keys, the last query stands at the last
-key. So the queries of a cached decoder, which are the newest few positions, see the past.
+key. So the queries of a cached decoder, which are the newest few positions, see the past. What a
+mask hides must still be finite: 0 times NaN is NaN.
 
 >>> (causal(2, 4)).astype(int)
 array([[1, 1, 1, 0],

@@ -1,7 +1,7 @@
 """What a function needs of its arguments, declared once above it.
 
 >>> import numpy as np
->>> @shapes(np, q="... L d_k", k="... S d_k", mask=boolean("... L S"), returns="... L S")
+>>> @shapes(np, "q: ... L d_k, k: ... S d_k, mask: ... L S -> ... L S")
 ... def scores(q, k, *, mask=None):
 ...     \"""Compare every query with every key.\"""
 ...     return q @ k.mT
@@ -13,9 +13,11 @@ The declaration checks the arguments and names the one that does not fit, comput
 precision at least, gives back the dtype that came, and writes the *Shapes* and *Raises* of the
 docstring. ``declaration(function)`` returns it: the tests make good and bad input from it.
 
-Axes are named, the last ones first. ``...`` stands for leading dimensions that broadcast, ``*``
-for leading dimensions that are the same in every array. An axis whose name begins with d, and
-every axis with a !, has at least one entry.
+Axes are named. ``...`` stands for leading dimensions that broadcast, ``*`` for leading dimensions
+that are the same in every array. An axis whose name begins with d, and every axis with a !, has
+at least one entry. ``mask`` is boolean and need only broadcast to its axes; ``mask+`` may bring
+leading dimensions of its own. ``w~`` is of any floating-point dtype, all others are of that of
+the first. What is more than axes is declared by name: ``gamma=number(...)``.
 """
 
 import functools
@@ -81,20 +83,14 @@ class Count:
     says: str = ""
 
 
-def boolean(axes, says="", *, extends=False):
+def boolean(axes, *, extends=False):
     """Declare a boolean array that broadcasts to some axes; True = may attend."""
-    says = says or "True = may attend. What it hides must still be finite: 0 times NaN is NaN"
-    return Array(axes, "boolean", broadcasts=True, extends=extends, says=says)
+    return Array(axes, "boolean", broadcasts=True, extends=extends, says="True = may attend")
 
 
 def number(axes="", *, least=None, says="", extends=False):
     """Declare a finite number, or an array of them that broadcasts to some axes."""
     return Array(axes, "number", broadcasts=True, extends=extends, least=least, says=says)
-
-
-def floats(axes, says="", *, own_dtype=False):
-    """Declare a floating-point array, where a text alone does not say enough."""
-    return Array(axes, own_dtype=own_dtype, says=says)
 
 
 def anything(axes, says=""):
@@ -129,24 +125,33 @@ def declaration(function):
     return getattr(function, "__declaration__", None)
 
 
-def shapes(library, *, returns, widens=True, narrows=True, **needs):
+def shapes(library, text="", *, widens=True, narrows=True, **needs):
     """Declare what a function of ``library``, NumPy or PyTorch, needs and returns.
 
-    ``returns`` is the axes of what comes back, a tuple of them for several, a text in
-    parentheses for what the docstring shall say instead. Without ``widens`` the function gets
-    half precision as it came; without ``narrows`` its result is left as it is.
+    ``text`` names arrays with their axes and, behind ``->``, the axes of what comes back, several
+    of them with commas between; where that takes words, the docstring has them. Without
+    ``widens`` the function gets half precision as it came; without ``narrows`` its result is left
+    as it is.
 
     Raises:
         TypeError: the function has no argument of a declared name.
     """
-    needs = {name: Array(need) if isinstance(need, str) else need for name, need in needs.items()}
+    arrays, _, axes = text.partition("->")
+    for entry in filter(None, map(str.strip, arrays.split(","))):
+        name, _, named = map(str.strip, entry.partition(":"))
+        if name.rstrip("+") == "mask":
+            needs["mask"] = boolean(named, extends=name.endswith("+"))
+        else:
+            needs[name.rstrip("~")] = Array(named, own_dtype=name.endswith("~"))
+    returns = tuple(map(str.strip, axes.split(","))) if axes else None
 
     def declare(function):
         signature = inspect.signature(function)
         unknown = set(needs) - set(signature.parameters)
         if unknown:
             raise TypeError(f"{function.__name__} has no argument {', '.join(sorted(unknown))}")
-        declared = Declaration(library.__name__, needs, returns, signature, widens, narrows)
+        ordered = {name: needs[name] for name in signature.parameters if name in needs}
+        declared = Declaration(library.__name__, ordered, returns, signature, widens, narrows)
         of_module = "self" in signature.parameters and function.__name__ != "__init__"
 
         @functools.wraps(function)
@@ -455,14 +460,10 @@ def _document(doc, declared):
             text = f"{name}: {kind}{_tuple(need.axes)}{dtype}"
         lines.append(text + (f"; {need.says}" if need.says else ""))
     first = next(iter(declared.needs), "")
-    returns = declared.returns
-    if isinstance(returns, str) and returns.startswith("("):
-        lines.append(f"returns: {returns.strip('()')}")
-    else:
-        parts = (returns,) if isinstance(returns, str) else returns
-        several = len(parts) > 1
-        text = ", ".join(p.strip("()") if p.startswith("(") else _tuple(p) for p in parts)
-        lines.append(f"returns: {text}, {'all ' if several else ''}in the dtype of {first}")
+    if declared.returns:
+        text = ", ".join(map(_tuple, declared.returns))
+        several = "all " if len(declared.returns) > 1 else ""
+        lines.append(f"returns: {text}, {several}in the dtype of {first}")
     shapes_ = "\n".join(
         textwrap.fill(line, 92, subsequent_indent="    ", break_long_words=False) for line in lines
     )

@@ -2,12 +2,15 @@
 
 import numpy as np
 
-from attention_book.shapes import floats, shapes
+from attention_book.shapes import shapes
 
 
-@shapes(np, v="S! d_v", returns="(L, d_v)")
+@shapes(np, "v: S! d_v")
 def mean(v, L):
     """Answer each of L queries with the mean of the values.
+
+    Shapes:
+        returns: (L, d_v)
 
     Source:
         The average, older than statistics.
@@ -15,7 +18,7 @@ def mean(v, L):
     return np.broadcast_to(v.mean(axis=-2), (L, v.shape[-1]))
 
 
-@shapes(np, scores="... S!", v=floats("S d_v", own_dtype=True), returns="... d_v")
+@shapes(np, "scores: ... S!, v~: S d_v -> ... d_v")
 def lookup(scores, v):
     """Answer each query with the value of its largest score.
 
@@ -25,7 +28,7 @@ def lookup(scores, v):
     return v[scores.argmax(axis=-1)]
 
 
-@shapes(np, x="... d_in", W="d_in d_out", returns="... d_out")
+@shapes(np, "x: ... d_in, W: d_in d_out -> ... d_out")
 def linear_map(x, W):
     """Multiply every token by one matrix.
 
@@ -35,7 +38,7 @@ def linear_map(x, W):
     return x @ W
 
 
-@shapes(np, x="...", returns="...")
+@shapes(np, "x: ... -> ...")
 def identity(x):
     """Return the tokens as they are.
 

@@ -2,16 +2,10 @@
 
 import torch
 
-from attention_book.shapes import boolean, shapes
+from attention_book.shapes import shapes
 
 
-@shapes(
-    torch,
-    scores="... S",
-    mask=boolean("... S", "True = may attend", extends=True),
-    returns="... S",
-    widens=False,
-)
+@shapes(torch, "scores: ... S, mask+: ... S -> ... S", widens=False)
 def softmax(scores, *, mask=None):
     """Return the softmax over the last axis, 0 where masked and on a row that sees nothing.
 

@@ -2,16 +2,10 @@
 
 import numpy as np
 
-from attention_book.shapes import boolean, floats, shapes
+from attention_book.shapes import shapes
 
 
-@shapes(
-    np,
-    scores=floats("...", "``axis`` runs over the keys"),
-    mask=boolean("...", "True = may attend", extends=True),
-    returns="...",
-    widens=False,
-)
+@shapes(np, "scores: ..., mask+: ... -> ...", widens=False)
 def softmax(scores, *, mask=None, axis=-1):
     r"""Return :math:`\exp(s_j) / \sum_{j'} \exp(s_{j'})` along one axis.
 
@@ -19,6 +13,9 @@ def softmax(scores, *, mask=None, axis=-1):
     (the factor cancels) and keeps every exponent at or below zero, so nothing overflows and
     the sum is at least one. Entries are non-negative, sum to 1 along ``axis``, and are exactly 0
     where masked. Where nothing is allowed, all are 0.
+
+    Shapes:
+        scores: ``axis`` runs over the keys
 
     Source:
         J. S. Bridle, "Probabilistic interpretation of feedforward classification network

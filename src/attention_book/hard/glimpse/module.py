@@ -3,20 +3,11 @@ r"""A glimpse in PyTorch: the Gumbel-max trick forwards, straight through backwa
 import torch
 import torch.nn.functional as F
 
-from attention_book.shapes import boolean, floats, number, shapes
+from attention_book.shapes import number, shapes
 from attention_book.softmax.module import softmax
 
 
-@shapes(
-    torch,
-    scores="* S!",
-    uniforms=floats(
-        "* S!", "each at least 0 and below 1, as ``torch.rand`` makes them", own_dtype=True
-    ),
-    temperature=number(says="above 0, of the softmax that goes back"),
-    mask=boolean("* S", "True = may be drawn"),
-    returns="* S",
-)
+@shapes(torch, "scores: * S!, uniforms~: * S!, mask: * S -> * S", temperature=number())
 def glimpse(scores, uniforms, *, temperature=1.0, mask=None):
     r"""Look at one position, drawn with the softmax of the scores as probabilities.
 
@@ -24,6 +15,10 @@ def glimpse(scores, uniforms, *, temperature=1.0, mask=None):
     the gradient of a softmax of the same noisy scores, as if the draw had been soft: the
     straight-through estimator. It has a bias and needs the derivative of the reward. For
     REINFORCE, which has no bias, ``detach()`` the result and hand it to ``reinforce_loss``.
+
+    Shapes:
+        uniforms: each at least 0 and below 1, as ``torch.rand`` makes them
+        temperature: above 0, of the softmax that goes back
 
     Raises:
         ValueError: ``uniforms`` has a number outside [0, 1), ``scores`` a NaN, or ``temperature``
@@ -47,7 +42,7 @@ def glimpse(scores, uniforms, *, temperature=1.0, mask=None):
     return hard + (soft - soft.detach())
 
 
-@shapes(torch, scores="... S!", mask=boolean("... S"), returns=("... S", "... S"), widens=False)
+@shapes(torch, "scores: ... S!, mask: ... S -> ... S, ... S", widens=False)
 def log_weights(scores, *, mask=None):
     """Return ln α, and where may be drawn, in the shape of scores: a score of −∞ hides, too.
 

@@ -2,17 +2,11 @@ r"""A glimpse in NumPy: the Gumbel-max trick."""
 
 import numpy as np
 
-from attention_book.shapes import boolean, floats, shapes
+from attention_book.shapes import shapes
 from attention_book.softmax import softmax
 
 
-@shapes(
-    np,
-    scores="* S!",
-    uniforms=floats("* S!", "each at least 0 and below 1", own_dtype=True),
-    mask=boolean("* S", "True = may be drawn"),
-    returns="* S",
-)
+@shapes(np, "scores: * S!, uniforms~: * S!, mask: * S -> * S")
 def glimpse(scores, uniforms, *, mask=None):
     r"""Look at one position, drawn with the softmax of the scores as probabilities.
 
@@ -22,6 +16,9 @@ def glimpse(scores, uniforms, *, mask=None):
     one number, and only the scores can be so large that they swallow the noise. The draw comes
     as one-hot weights, a single 1, or none where nothing may be drawn:
     ``glimpse(scores, uniforms) @ values`` is hard attention, ``softmax(scores) @ values`` soft.
+
+    Shapes:
+        uniforms: each at least 0 and below 1
 
     Raises:
         ValueError: ``uniforms`` has a number outside [0, 1), or ``scores`` is not a number.

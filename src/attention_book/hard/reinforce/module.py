@@ -3,19 +3,12 @@ r"""A loss in PyTorch whose gradient is the score-function estimate."""
 import torch
 
 from attention_book.hard.glimpse.module import log_weights
-from attention_book.shapes import boolean, floats, number, shapes
+from attention_book.shapes import number, shapes
+
+PER_DRAW = {"reward": number("*"), "baseline": number("*")}
 
 
-@shapes(
-    torch,
-    scores="* S!",
-    chosen=floats("* S!", "one-hot, as ``glimpse`` returns it", own_dtype=True),
-    reward=number("*", says="one for each draw"),
-    baseline=number("*", says="one for each draw"),
-    mask=boolean("* S", "True = may be drawn"),
-    returns="(a number in the dtype of scores, at least in single precision)",
-    narrows=False,
-)
+@shapes(torch, "scores: * S!, chosen~: * S!, mask: * S", narrows=False, **PER_DRAW)
 def reinforce_loss(scores, chosen, reward, *, baseline=0.0, mask=None):
     r"""Return a loss whose gradient is minus the score-function estimate, averaged over draws.
 
@@ -24,6 +17,10 @@ def reinforce_loss(scores, chosen, reward, *, baseline=0.0, mask=None):
     Its value means nothing; only its gradient does. Neither the reward nor the baseline is
     differentiated. A row of which nothing may be drawn adds 0. Without a draw the mean is NaN,
     as that of PyTorch's losses.
+
+    Shapes:
+        chosen: one-hot, as ``glimpse`` returns it
+        returns: a number in the dtype of scores, at least in single precision
 
     Raises:
         ValueError: ``chosen`` is not one-hot, or is where ``mask`` hides.

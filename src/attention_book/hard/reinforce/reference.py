@@ -2,22 +2,13 @@ r"""The gradient of a draw in NumPy, from one draw and over all of them."""
 
 import numpy as np
 
-from attention_book.shapes import boolean, floats, number, shapes
+from attention_book.shapes import number, shapes
 from attention_book.softmax import softmax
 
-DRAWN = boolean("* S", "True = may be drawn")
-CHOSEN = floats("* S!", "one-hot, as ``glimpse`` returns it", own_dtype=True)
+PER_DRAW = {"reward": number("*"), "baseline": number("*")}
 
 
-@shapes(
-    np,
-    scores="* S!",
-    chosen=CHOSEN,
-    reward=number("*", says="one for each draw"),
-    baseline=number("*", says="one for each draw"),
-    mask=DRAWN,
-    returns="* S",
-)
+@shapes(np, "scores: * S!, chosen~: * S!, mask: * S -> * S", **PER_DRAW)
 def score_function_gradient(scores, chosen, reward, *, baseline=0.0, mask=None):
     r"""Estimate from one draw how the expected reward changes with the scores.
 
@@ -26,6 +17,9 @@ def score_function_gradient(scores, chosen, reward, *, baseline=0.0, mask=None):
 
     Its average over all draws is :func:`expected_gradient`, whatever the baseline b, as long as
     b does not depend on the draw. Where nothing may be drawn, zeros come back.
+
+    Shapes:
+        chosen: one-hot, as ``glimpse`` returns it
 
     Raises:
         ValueError: ``chosen`` is not one-hot, or is where ``mask`` hides.
@@ -43,13 +37,7 @@ def score_function_gradient(scores, chosen, reward, *, baseline=0.0, mask=None):
     return np.asarray(reward - baseline)[..., None] * (chosen - draws * weights)
 
 
-@shapes(
-    np,
-    scores="* S!",
-    rewards=floats("* S!", "what each position would earn", own_dtype=True),
-    mask=DRAWN,
-    returns="* S",
-)
+@shapes(np, "scores: * S!, rewards~: * S!, mask: * S -> * S")
 def expected_gradient(scores, rewards, *, mask=None):
     r"""Return exactly how the expected reward changes with the scores, by trying all positions.
 
@@ -58,6 +46,9 @@ def expected_gradient(scores, rewards, *, mask=None):
 
     That is the gradient of the soft average of the rewards. What the mask hides must still have
     a finite reward. Where nothing may be drawn, zeros come back.
+
+    Shapes:
+        rewards: what each position would earn
 
     Source:
         The sum over all draws that R. J. Williams, 1992, estimates from one of them.

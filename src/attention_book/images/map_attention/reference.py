@@ -4,12 +4,10 @@ import numpy as np
 
 from attention_book.images.map_pooling.reference import cells, keys
 from attention_book.scores.scaled_dot_product import reference as scaled_dot_product
-from attention_book.shapes import boolean, shapes
-
-SEEN = boolean("... H W", "True = may be attended to, by every cell")
+from attention_book.shapes import shapes
 
 
-@shapes(np, x="... H W d", W_q="d d_k", W_k="d d_k", mask=SEEN, returns="... H W H W")
+@shapes(np, "x: ... H W d, W_q: d d_k, W_k: d d_k, mask: ... H W -> ... H W H W")
 def weights(x, W_q, W_k, *, mask=None):
     """Return how much each cell attends to each: first the cell that asks.
 
@@ -21,15 +19,7 @@ def weights(x, W_q, W_k, *, mask=None):
     return alpha.reshape(*x.shape[:-1], *x.shape[-3:-1])
 
 
-@shapes(
-    np,
-    x="... H W d",
-    W_q="d d_k",
-    W_k="d d_k",
-    W_v="d d_v",
-    mask=SEEN,
-    returns="... H W d_v",
-)
+@shapes(np, "x: ... H W d, W_q: d d_k, W_k: d d_k, W_v: d d_v, mask: ... H W -> ... H W d_v")
 def self_attention(x, W_q, W_k, W_v, *, mask=None):
     r"""Ask a feature map one question from each of its cells: a feature map comes back.
 

@@ -3,13 +3,10 @@ r"""Pooling a feature map in NumPy: its cells are a sequence."""
 import numpy as np
 
 from attention_book.pooling.attention_pooling import reference as attention_pooling
-from attention_book.shapes import boolean, floats, shapes
-
-MAP = floats("... H W d", "a vector for each cell")
-ANY = floats("d", own_dtype=True)
+from attention_book.shapes import shapes
 
 
-@shapes(np, x=MAP, w=ANY, mask=boolean("... H W"), returns="... H W")
+@shapes(np, "x: ... H W d, w~: d, mask: ... H W -> ... H W")
 def weights(x, w, *, mask=None):
     r"""Return the heat map: the weight of each cell, softmax of :math:`x_p \cdot w`.
 
@@ -19,11 +16,14 @@ def weights(x, w, *, mask=None):
     return attention_pooling.weights(cells(x), w, mask=keys(x, mask=mask)).reshape(x.shape[:-1])
 
 
-@shapes(np, x=MAP, w=ANY, mask=boolean("... H W"), returns="... d")
+@shapes(np, "x: ... H W d, w~: d, mask: ... H W -> ... d")
 def pool(x, w, *, mask=None):
     r"""Ask a feature map one question: average its cells, each weighted by :math:`x_p \cdot w`.
 
     A map of which nothing may be seen gives zeros.
+
+    Shapes:
+        x: a vector for each cell
 
     Source:
         K. Xu et al., "Show, Attend and Tell", 2015, section 4.2 (soft attention over the cells
@@ -32,7 +32,7 @@ def pool(x, w, *, mask=None):
     return attention_pooling.pool(cells(x), w, mask=keys(x, mask=mask))
 
 
-@shapes(np, x="... H W d", returns="... N d", widens=False)
+@shapes(np, "x: ... H W d -> ... N d", widens=False)
 def cells(x):
     """Return the cells of a feature map as one sequence, row after row, N = H·W.
 
@@ -43,16 +43,12 @@ def cells(x):
     return x.reshape(*lead, H * W, d)
 
 
-@shapes(
-    np,
-    x="... H W d",
-    mask=boolean("... H W"),
-    returns="(..., 1, H·W), or None",
-    narrows=False,
-    widens=False,
-)
+@shapes(np, "x: ... H W d, mask: ... H W", widens=False)
 def keys(x, *, mask=None):
     """Return a mask over the cells of x as one over the keys of a sequence, for any query.
+
+    Shapes:
+        returns: (..., 1, H·W), or None
 
     Source:
         As :func:`pool`.

@@ -5,19 +5,18 @@ import numpy as np
 from attention_book.shapes import anything, count, shapes
 
 
-@shapes(
-    np,
-    image=anything("... H! W! C!", "a grey image has C = 1"),
-    size=count(1),
-    returns="(the patches (..., N, size·size·C) in the dtype of the image, row after row of "
-    "patches, with N = ⌈H / size⌉ ⌈W / size⌉, and a boolean mask (N, size·size·C), True = belongs "
-    "to the image; the rest of a patch is zeros)",
-)
+@shapes(np, image=anything("... H! W! C!"), size=count(1))
 def patchify(image, size):
     """Cut an image into squares of ``size`` times ``size`` pixels, each flattened to one vector.
 
     Every pixel goes into exactly one patch. Where ``size`` does not divide the height or the
     width, the last patches are filled up with zeros, and the mask says where.
+
+    Shapes:
+        image: a grey one has C = 1
+        returns: the patches (..., N, size·size·C) in the dtype of the image, row after row, with
+            N = ⌈H / size⌉ ⌈W / size⌉, and a boolean mask (N, size·size·C), True = belongs to the
+            image; the rest of a patch is zeros
 
     Source:
         A. Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021, section 3.1. Departures:
@@ -36,16 +35,13 @@ def _cut(image, size):
     return squares.reshape(*lead, rows * columns, size * size * C)
 
 
-@shapes(
-    np,
-    patches=anything("... N F", "row after row of patches, F = size·size·C"),
-    size=count(1),
-    height=count(1),
-    width=count(1),
-    returns="(..., height, width, C), without what was filled up",
-)
+@shapes(np, patches=anything("... N F"), size=count(1), height=count(1), width=count(1))
 def unpatchify(patches, size, height, width):
     """Put patches back in place: the way back from :func:`patchify`.
+
+    Shapes:
+        patches: row after row, F = size·size·C
+        returns: (..., height, width, C), without what was filled up
 
     Source:
         A. Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021, section 3.1, read

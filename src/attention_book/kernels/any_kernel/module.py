@@ -3,12 +3,10 @@
 import torch
 
 from attention_book.kernels.gaussian.module import squared_distances
-from attention_book.shapes import boolean, shapes
+from attention_book.shapes import shapes
 
 
-@shapes(
-    torch, q="... L d_k", k="... S d_k", mask=boolean("... L S", extends=True), returns="... L S"
-)
+@shapes(torch, "q: ... L d_k, k: ... S d_k, mask+: ... L S -> ... L S")
 def weights(q, k, *, kernel, mask=None):
     """Return how much each query attends to each key.
 
@@ -25,14 +23,7 @@ def weights(q, k, *, kernel, mask=None):
     return strength / total.masked_fill(total == 0, 1)
 
 
-@shapes(
-    torch,
-    q="... L d_k",
-    k="... S d_k",
-    v="... S d_v",
-    mask=boolean("... L S"),
-    returns="... L d_v",
-)
+@shapes(torch, "q: ... L d_k, k: ... S d_k, v: ... S d_v, mask: ... L S -> ... L d_v")
 def attention(q, k, v, *, kernel, mask=None):
     """Answer each query with the average of the values under any kernel.
 

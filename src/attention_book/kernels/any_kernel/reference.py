@@ -3,10 +3,10 @@ r"""Kernel regression in NumPy with any kernel: the Nadaraya-Watson average as i
 import numpy as np
 
 from attention_book.kernels.gaussian.reference import squared_distances
-from attention_book.shapes import boolean, shapes
+from attention_book.shapes import shapes
 
 
-@shapes(np, q="... L d_k", k="... S d_k", mask=boolean("... L S", extends=True), returns="... L S")
+@shapes(np, "q: ... L d_k, k: ... S d_k, mask+: ... L S -> ... L S")
 def weights(q, k, *, kernel, mask=None):
     r"""Return how much each query attends to each key.
 
@@ -25,9 +25,7 @@ def weights(q, k, *, kernel, mask=None):
     return strength / np.where(total == 0, 1, total)
 
 
-@shapes(
-    np, q="... L d_k", k="... S d_k", v="... S d_v", mask=boolean("... L S"), returns="... L d_v"
-)
+@shapes(np, "q: ... L d_k, k: ... S d_k, v: ... S d_v, mask: ... L S -> ... L d_v")
 def attention(q, k, v, *, kernel, mask=None):
     r"""Answer each query with the average of the values under any kernel.
 
@@ -48,7 +46,7 @@ def attention(q, k, v, *, kernel, mask=None):
     return weights(q, k, kernel=kernel, mask=mask) @ v
 
 
-@shapes(np, squared="...", returns="...", widens=False)
+@shapes(np, "squared: ... -> ...", widens=False)
 def gaussian(squared):
     """Return exp(-squared / 2) of squared distances: no distance is too far, until it underflows.
 
@@ -59,7 +57,7 @@ def gaussian(squared):
     return np.exp(-squared / 2)
 
 
-@shapes(np, squared="...", returns="...", widens=False)
+@shapes(np, "squared: ... -> ...", widens=False)
 def epanechnikov(squared):
     """Return 1 - squared, and 0 from distance 1 on.
 
@@ -69,7 +67,7 @@ def epanechnikov(squared):
     return np.maximum(1 - squared, 0)
 
 
-@shapes(np, squared="...", returns="...", widens=False)
+@shapes(np, "squared: ... -> ...", widens=False)
 def boxcar(squared):
     """Return 1 up to distance 1, and 0 beyond: the mean of the neighbourhood.
 

@@ -1,16 +1,14 @@
 """Kernel regression in PyTorch with a Gaussian: differentiable in the bandwidth too."""
 
-import dataclasses
-
 import torch
 
-from attention_book.shapes import boolean, finite, number, shapes
+from attention_book.shapes import finite, number, shapes
 from attention_book.softmax.module import softmax
 
-GAMMA = number("... L S", least=0, says="1 / (2 sigma²); of shape (H, 1, 1) one for each head")
+GAMMA = number("... L S", least=0)
 
 
-@shapes(torch, q="... L d_k", k="... S d_k", returns="... L S")
+@shapes(torch, "q: ... L d_k, k: ... S d_k -> ... L S")
 def squared_distances(q, k):
     """Return the squared distance of each query to each key.
 
@@ -31,11 +29,8 @@ def squared_distances(q, k):
 
 @shapes(
     torch,
-    q="... L d_k",
-    k="... S d_k",
-    gamma=dataclasses.replace(GAMMA, extends=True),
-    mask=boolean("... L S", extends=True),
-    returns="... L S",
+    "q: ... L d_k, k: ... S d_k, mask+: ... L S -> ... L S",
+    gamma=number("... L S", least=0, extends=True),
 )
 def weights(q, k, *, gamma, mask=None):
     """Return how much each query attends to each key.
@@ -46,21 +41,16 @@ def weights(q, k, *, gamma, mask=None):
     return softmax(-gamma * squared_distances(q, k), mask=mask)
 
 
-@shapes(
-    torch,
-    q="... L d_k",
-    k="... S d_k",
-    v="... S d_v",
-    gamma=GAMMA,
-    mask=boolean("... L S"),
-    returns="... L d_v",
-)
+@shapes(torch, "q: ... L d_k, k: ... S d_k, v: ... S d_v, mask: ... L S -> ... L d_v", gamma=GAMMA)
 def attention(q, k, v, *, gamma, mask=None):
     """Answer each query with the average of the values under a Gaussian kernel.
 
     ``gamma`` may be a tensor with a gradient: that is how the bandwidth is learned. Make it
     positive by construction, as ``log_gamma.exp()``. A query that may attend to nothing gets
     zeros, and so do the gradients through it.
+
+    Shapes:
+        gamma: 1 / (2 sigma²); of shape (H, 1, 1) one for each head
 
     Source:
         E. A. Nadaraya, "On Estimating Regression", 1964, and G. S. Watson, "Smooth Regression

@@ -1,17 +1,16 @@
 r"""Kernel regression in NumPy with a Gaussian: ``softmax(-γ ‖q - k‖²) v``."""
 
-import dataclasses
 import math
 
 import numpy as np
 
-from attention_book.shapes import boolean, finite, number, shapes
+from attention_book.shapes import finite, number, shapes
 from attention_book.softmax import softmax
 
-GAMMA = number("... L S", least=0, says="1 / (2 sigma²)")
+GAMMA = number("... L S", least=0)
 
 
-@shapes(np, q="... L d_k", k="... S d_k", returns="... L S")
+@shapes(np, "q: ... L d_k, k: ... S d_k -> ... L S")
 def squared_distances(q, k):
     """Return the squared distance of each query to each key.
 
@@ -30,11 +29,8 @@ def squared_distances(q, k):
 
 @shapes(
     np,
-    q="... L d_k",
-    k="... S d_k",
-    gamma=dataclasses.replace(GAMMA, extends=True),
-    mask=boolean("... L S", extends=True),
-    returns="... L S",
+    "q: ... L d_k, k: ... S d_k, mask+: ... L S -> ... L S",
+    gamma=number("... L S", least=0, extends=True),
 )
 def weights(q, k, *, gamma, mask=None):
     r"""Return how much each query attends to each key.
@@ -47,21 +43,17 @@ def weights(q, k, *, gamma, mask=None):
     return softmax(-gamma * squared_distances(q, k), mask=mask)
 
 
-@shapes(
-    np,
-    q="... L d_k",
-    k="... S d_k",
-    v="... S d_v",
-    gamma=GAMMA,
-    mask=boolean("... L S", "True = may attend. Leave-one-out is ``~np.eye(S, dtype=bool)``"),
-    returns="... L d_v",
-)
+@shapes(np, "q: ... L d_k, k: ... S d_k, v: ... S d_v, mask: ... L S -> ... L d_v", gamma=GAMMA)
 def attention(q, k, v, *, gamma, mask=None):
     r"""Answer each query with the average of the values under a Gaussian kernel.
 
     .. math:: o_i = \sum_j \alpha_{ij} v_j
 
     A query that may attend to nothing gets zeros.
+
+    Shapes:
+        gamma: 1 / (2 sigma²)
+        mask: leave-one-out is ``~np.eye(S, dtype=bool)``
 
     Source:
         E. A. Nadaraya, "On Estimating Regression", 1964, and G. S. Watson, "Smooth Regression
@@ -72,15 +64,7 @@ def attention(q, k, v, *, gamma, mask=None):
     return weights(q, k, gamma=gamma, mask=mask) @ v
 
 
-@shapes(
-    np,
-    q="... L d_k",
-    k="... S d_k",
-    v="... S d_v",
-    gamma=GAMMA,
-    mask=boolean("... L S"),
-    returns="... L d_v",
-)
+@shapes(np, "q: ... L d_k, k: ... S d_k, v: ... S d_v, mask: ... L S -> ... L d_v", gamma=GAMMA)
 def gamma_derivative(q, k, v, *, gamma, mask=None):
     r"""Return how each output of :func:`attention` changes with ``gamma``, one entry a query.
 
@@ -101,10 +85,8 @@ def gamma_derivative(q, k, v, *, gamma, mask=None):
 
 @shapes(
     np,
-    q="... L d_k",
-    k="... S d_k",
+    "q: ... L d_k, k: ... S d_k -> ... L d_k+1, ... S d_k+1",
     gamma=number(least=0),
-    returns=("... L d_k+1", "... S d_k+1"),
     widens=False,
 )
 def as_dot_product(q, k, *, gamma):

@@ -15,7 +15,7 @@ PARAMETERS = matrices(
 )
 
 
-@shapes(np, x="N d_in", parameters=PARAMETERS, returns="N d_out")
+@shapes(np, "x: N d_in -> N d_out", parameters=PARAMETERS)
 def network(x, parameters):
     r"""Apply a dense network with one hidden layer to each row of x.
 
@@ -30,17 +30,14 @@ def network(x, parameters):
     return np.tanh(x @ p["W_1"] + p["b_1"]) @ p["W_2"] + p["b_2"]
 
 
-@shapes(
-    np,
-    x="N d_in",
-    parameters=PARAMETERS,
-    grad_output="N d_out",
-    returns="(the gradients, with the keys and shapes of the parameters)",
-)
+@shapes(np, "x: N d_in, grad_output: N d_out", parameters=PARAMETERS)
 def network_backward(x, parameters, grad_output):
     r"""Return the gradients of ``sum(network(x) * grad_output)`` with respect to the parameters.
 
     For the loss :math:`\tfrac12 \sum (y - t)^2` hand in ``grad_output = y - t``.
+
+    Shapes:
+        returns: the gradients, with the keys and shapes of the parameters
 
     Source:
         D. E. Rumelhart, G. E. Hinton, R. J. Williams, "Learning representations by
@@ -58,18 +55,13 @@ def network_backward(x, parameters, grad_output):
     }
 
 
-@shapes(
-    np,
-    d_in=count(1),
-    d_hidden=count(1),
-    d_out=count(1),
-    spread=number(least=0),
-    returns="(the parameters, as :func:`network` takes them)",
-)
+@shapes(np, d_in=count(1), d_hidden=count(1), d_out=count(1), spread=number(least=0))
 def new_network(d_in, d_hidden, d_out, *, rng, spread=1.0):
     r"""Return the parameters of a network: normal with variance ``spread``²/fan-in, biases 0.
 
-    ``rng`` is a ``numpy.random.Generator``.
+    Shapes:
+        rng: a ``numpy.random.Generator``
+        returns: the parameters, as :func:`network` takes them
 
     Source:
         Y. LeCun et al., "Efficient BackProp", 1998, section 4.6 (the variance 1/fan-in); X.
@@ -83,7 +75,7 @@ def new_network(d_in, d_hidden, d_out, *, rng, spread=1.0):
     }
 
 
-@shapes(np, fan_in=count(1), fan_out=count(1), returns="fan_in fan_out")
+@shapes(np, "-> fan_in fan_out", fan_in=count(1), fan_out=count(1))
 def normal(rng, fan_in, fan_out):
     """Return a matrix (fan_in, fan_out) of normal numbers with variance 1/fan-in.
 

@@ -3,7 +3,7 @@ r"""A stack of residual self-attention layers in PyTorch."""
 import torch
 
 from attention_book.layers.self_attention.module import SelfAttention
-from attention_book.shapes import boolean, count, shapes
+from attention_book.shapes import count, shapes
 
 
 class Stack(torch.nn.Module):
@@ -14,14 +14,7 @@ class Stack(torch.nn.Module):
         layer normalisation nor feed-forward layers.
     """
 
-    @shapes(
-        torch,
-        d_model=count(1),
-        d_k=count(1),
-        num_layers=count(0),
-        d_v=count(1, "d_k when it is left out"),
-        returns="(None)",
-    )
+    @shapes(torch, d_model=count(1), d_k=count(1), d_v=count(1), num_layers=count(0))
     def __init__(self, d_model, d_k, *, num_layers, d_v=None):
         super().__init__()
         self.d_model = d_model
@@ -29,9 +22,7 @@ class Stack(torch.nn.Module):
             SelfAttention(d_model, d_k, d_v=d_v) for _ in range(num_layers)
         )
 
-    @shapes(
-        torch, x="... n d_model", mask=boolean("... n n"), returns="... n d_model", widens=False
-    )
+    @shapes(torch, "x: ... n d_model, mask: ... n n -> ... n d_model", widens=False)
     def forward(self, x, *, mask=None):
         """Apply all layers; with none, x comes back."""
         for layer in self.layers:

@@ -3,10 +3,10 @@ r"""A stack of residual self-attention layers in NumPy, and its backward pass.""
 import numpy as np
 
 from attention_book.layers.self_attention.reference import self_attention, self_attention_backward
-from attention_book.shapes import boolean, shapes
+from attention_book.shapes import shapes
 
 
-@shapes(np, x="... n d_model", mask=boolean("... n n"), returns="... n d_model", widens=False)
+@shapes(np, "x: ... n d_model, mask: ... n n -> ... n d_model", widens=False)
 def stack(x, layers, *, mask=None):
     r"""Apply residual self-attention layers one after the other: x ← x + self_attention(x).
 
@@ -24,19 +24,15 @@ def stack(x, layers, *, mask=None):
     return last.copy()
 
 
-@shapes(
-    np,
-    x="* n d_model",
-    grad_output="* n d_model",
-    mask=boolean("* n n"),
-    returns="(the gradient with respect to x, and a list of dictionaries, one for each layer)",
-    widens=False,
-)
+@shapes(np, "x: * n d_model, grad_output: * n d_model, mask: * n n", widens=False)
 def stack_backward(x, layers, grad_output, *, mask=None):
     r"""Return the gradients of ``sum(stack(x, layers) * grad_output)``.
 
     Through a residual layer the gradient comes back on two ways: as it is, and through the
     attention.
+
+    Shapes:
+        returns: the gradient with respect to x, and a list of dictionaries, one for each layer
 
     Raises:
         TypeError: ``layers`` is not iterable.

@@ -5,12 +5,12 @@ import math
 import torch
 
 from attention_book.scores.scaled_dot_product import module as scaled_dot_product
-from attention_book.shapes import boolean, count, matrices, shapes
+from attention_book.shapes import count, matrices, shapes
 
 PARAMETERS = matrices(W_q="d_model d_k", W_k="d_model d_k", W_v="d_model d_v", W_o="d_v d_model")
 
 
-@shapes(torch, x="... n d_model", parameters=PARAMETERS, mask=boolean("... n n"), returns="... n n")
+@shapes(torch, "x: ... n d_model, mask: ... n n -> ... n n", parameters=PARAMETERS)
 def weights(x, parameters, *, mask=None):
     """Return how much each token attends to each.
 
@@ -21,13 +21,7 @@ def weights(x, parameters, *, mask=None):
     return scaled_dot_product.weights(x @ W["W_q"], x @ W["W_k"], mask=mask)
 
 
-@shapes(
-    torch,
-    x="... n d_model",
-    parameters=PARAMETERS,
-    mask=boolean("... n n"),
-    returns="... n d_model",
-)
+@shapes(torch, "x: ... n d_model, mask: ... n n -> ... n d_model", parameters=PARAMETERS)
 def self_attention(x, parameters, *, mask=None):
     r"""Let every token of x average what all tokens have to say, with learned matrices.
 
@@ -50,13 +44,7 @@ class SelfAttention(torch.nn.Module):
         As :func:`self_attention`.
     """
 
-    @shapes(
-        torch,
-        d_model=count(1),
-        d_k=count(1),
-        d_v=count(1, "d_k when it is left out"),
-        returns="(None)",
-    )
+    @shapes(torch, d_model=count(1), d_k=count(1), d_v=count(1))
     def __init__(self, d_model, d_k, *, d_v=None):
         super().__init__()
         d_v = d_k if d_v is None else d_v
@@ -70,14 +58,12 @@ class SelfAttention(torch.nn.Module):
         """Return the parameters as :func:`self_attention` takes them."""
         return {"W_q": self.W_q, "W_k": self.W_k, "W_v": self.W_v, "W_o": self.W_o}
 
-    @shapes(
-        torch, x="... n d_model", mask=boolean("... n n"), returns="... n d_model", widens=False
-    )
+    @shapes(torch, "x: ... n d_model, mask: ... n n -> ... n d_model", widens=False)
     def forward(self, x, *, mask=None):
         """Let every token of x average what all tokens have to say."""
         return self_attention(x, self.matrices(), mask=mask)
 
-    @shapes(torch, x="... n d_model", mask=boolean("... n n"), returns="... n n", widens=False)
+    @shapes(torch, "x: ... n d_model, mask: ... n n -> ... n n", widens=False)
     def weights(self, x, *, mask=None):
         """Return how much each token attends to each."""
         return weights(x, self.matrices(), mask=mask)

@@ -4,7 +4,7 @@ import numpy as np
 
 from attention_book.layers.dense_network.reference import normal
 from attention_book.scores.scaled_dot_product import reference as scaled_dot_product
-from attention_book.shapes import boolean, count, matrices, shapes
+from attention_book.shapes import count, matrices, shapes
 
 PARAMETERS = matrices(
     "as :func:`new_layer` makes them",
@@ -15,7 +15,7 @@ PARAMETERS = matrices(
 )
 
 
-@shapes(np, x="... n d_model", parameters=PARAMETERS, mask=boolean("... n n"), returns="... n n")
+@shapes(np, "x: ... n d_model, mask: ... n n -> ... n n", parameters=PARAMETERS)
 def weights(x, parameters, *, mask=None):
     """Return how much each token attends to each.
 
@@ -26,9 +26,7 @@ def weights(x, parameters, *, mask=None):
     return scaled_dot_product.weights(x @ W["W_q"], x @ W["W_k"], mask=mask)
 
 
-@shapes(
-    np, x="... n d_model", parameters=PARAMETERS, mask=boolean("... n n"), returns="... n d_model"
-)
+@shapes(np, "x: ... n d_model, mask: ... n n -> ... n d_model", parameters=PARAMETERS)
 def self_attention(x, parameters, *, mask=None):
     r"""Let every token of x average what all tokens have to say, with learned matrices.
 
@@ -46,19 +44,15 @@ def self_attention(x, parameters, *, mask=None):
     return scaled_dot_product.attention(q, k, v, mask=mask) @ W["W_o"]
 
 
-@shapes(
-    np,
-    x="* n d_model",
-    parameters=PARAMETERS,
-    grad_output="* n d_model",
-    mask=boolean("* n n"),
-    returns="(the gradient with respect to x, of its shape, and a dictionary of those with "
-    "respect to the parameters, summed over the leading dimensions)",
-)
+@shapes(np, "x: * n d_model, grad_output: * n d_model, mask: * n n", parameters=PARAMETERS)
 def self_attention_backward(x, parameters, grad_output, *, mask=None):
     r"""Return the gradients of ``sum(self_attention(x) * grad_output)``.
 
     x enters three times, as queries, keys and values, so its gradient is a sum of three.
+
+    Shapes:
+        returns: the gradient with respect to x, of its shape, and a dictionary of those with
+            respect to the parameters, summed over the leading dimensions
 
     Source:
         T. Dao et al., "FlashAttention", 2022, appendix B.2, for the part between q, k, v and
@@ -79,17 +73,13 @@ def self_attention_backward(x, parameters, grad_output, *, mask=None):
     }
 
 
-@shapes(
-    np,
-    d_model=count(1),
-    d_k=count(1),
-    d_v=count(1, "d_k when it is left out"),
-    returns="(the parameters, as :func:`self_attention` takes them)",
-)
+@shapes(np, d_model=count(1), d_k=count(1), d_v=count(1))
 def new_layer(d_model, d_k, *, rng, d_v=None):
     r"""Return the parameters of an attention layer: normal with variance 1/fan-in.
 
-    ``rng`` is a ``numpy.random.Generator``.
+    Shapes:
+        rng: a ``numpy.random.Generator``
+        returns: the parameters, as :func:`self_attention` takes them; d_v = d_k when it is left out
 
     Source:
         Y. LeCun et al., "Efficient BackProp", 1998, section 4.6.

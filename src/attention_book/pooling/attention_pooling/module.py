@@ -5,13 +5,10 @@ import math
 import torch
 
 from attention_book.scores.scaled_dot_product import module as scaled_dot_product
-from attention_book.shapes import boolean, floats, shapes
-
-ANY = floats("d", own_dtype=True)
-SEEN = boolean("... 1 S", "as ``masks.padding`` makes it; True = may be attended to")
+from attention_book.shapes import shapes
 
 
-@shapes(torch, x="... S d", w=ANY, mask=SEEN, returns="... S")
+@shapes(torch, "x: ... S d, w~: d, mask: ... 1 S -> ... S")
 def weights(x, w, *, mask=None):
     r"""Return the weight of each position, :math:`\operatorname{softmax}_j(x_j \cdot w)`.
 
@@ -21,11 +18,14 @@ def weights(x, w, *, mask=None):
     return scaled_dot_product.weights(_query(x, w), x, mask=mask)[..., 0, :]
 
 
-@shapes(torch, x="... S d", w=ANY, mask=SEEN, returns="... d")
+@shapes(torch, "x: ... S d, w~: d, mask: ... 1 S -> ... d")
 def pool(x, w, *, mask=None):
     r"""Average the positions of a sequence, each weighted by its score :math:`x_j \cdot w`.
 
     A sequence of which nothing may be seen gives zeros, and so do the gradients through it.
+
+    Shapes:
+        mask: as ``masks.padding`` makes it
 
     Source:
         C. Raffel, D. P. W. Ellis, "Feed-Forward Networks with Attention Can Solve Some Long-Term

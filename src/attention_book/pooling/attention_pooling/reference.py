@@ -5,13 +5,10 @@ import math
 import numpy as np
 
 from attention_book.scores.scaled_dot_product import reference as scaled_dot_product
-from attention_book.shapes import boolean, floats, shapes
-
-ANY = floats("d", own_dtype=True)
-SEEN = boolean("... 1 S", "as ``masks.padding`` makes it; True = may be attended to")
+from attention_book.shapes import shapes
 
 
-@shapes(np, x="... S d", w=ANY, mask=SEEN, returns="... S")
+@shapes(np, "x: ... S d, w~: d, mask: ... 1 S -> ... S")
 def weights(x, w, *, mask=None):
     r"""Return the weight of each position, :math:`\operatorname{softmax}_j(x_j \cdot w)`.
 
@@ -24,11 +21,14 @@ def weights(x, w, *, mask=None):
     return scaled_dot_product.weights(query, x, mask=mask)[..., 0, :]
 
 
-@shapes(np, x="... S d", w=ANY, mask=SEEN, returns="... d")
+@shapes(np, "x: ... S d, w~: d, mask: ... 1 S -> ... d")
 def pool(x, w, *, mask=None):
     r"""Average the positions of a sequence, each weighted by its score :math:`x_j \cdot w`.
 
     A sequence of which nothing may be seen gives zeros.
+
+    Shapes:
+        mask: as ``masks.padding`` makes it
 
     Source:
         C. Raffel, D. P. W. Ellis, "Feed-Forward Networks with Attention Can Solve Some Long-Term

@@ -4,20 +4,11 @@ import math
 
 import torch
 
-from attention_book.shapes import boolean, count, floats, shapes
+from attention_book.shapes import count, shapes
 from attention_book.softmax.module import softmax
 
-ANY = floats("d_k", own_dtype=True)
 
-
-@shapes(
-    torch,
-    q="... L d_k",
-    k="... S d_k",
-    w=ANY,
-    mask=boolean("... L S", extends=True),
-    returns="... L S",
-)
+@shapes(torch, "q: ... L d_k, k: ... S d_k, w~: d_k, mask+: ... L S -> ... L S")
 def weights(q, k, *, w, mask=None):
     r"""Return how much each query attends to each key.
 
@@ -31,15 +22,7 @@ def weights(q, k, *, w, mask=None):
     return softmax(hidden @ w, mask=mask)
 
 
-@shapes(
-    torch,
-    q="... L d_k",
-    k="... S d_k",
-    v="... S d_v",
-    w=ANY,
-    mask=boolean("... L S"),
-    returns="... L d_v",
-)
+@shapes(torch, "q: ... L d_k, k: ... S d_k, v: ... S d_v, w~: d_k, mask: ... L S -> ... L d_v")
 def attention(q, k, v, *, w, mask=None):
     """Answer each query with an average of the values, scored by a network of one hidden layer.
 
@@ -65,7 +48,7 @@ class AdditiveAttention(torch.nn.Module):
         and Translate", 2015, appendix A.1.2 (their W_a, U_a and v_a are W_q, W_k and w).
     """
 
-    @shapes(torch, d_query=count(1), d_memory=count(1), d_hidden=count(1), returns="(None)")
+    @shapes(torch, d_query=count(1), d_memory=count(1), d_hidden=count(1))
     def __init__(self, d_query, d_memory, d_hidden):
         super().__init__()
         self.d_query, self.d_memory = d_query, d_memory
@@ -75,10 +58,7 @@ class AdditiveAttention(torch.nn.Module):
 
     @shapes(
         torch,
-        x="... L d_query",
-        memory="... S d_memory",
-        mask=boolean("... L S"),
-        returns="... L d_memory",
+        "x: ... L d_query, memory: ... S d_memory, mask: ... L S -> ... L d_memory",
         widens=False,
     )
     def forward(self, x, memory, *, mask=None):
@@ -86,12 +66,7 @@ class AdditiveAttention(torch.nn.Module):
         return attention(self.W_q(x), self.W_k(memory), memory, w=self.w, mask=mask)
 
     @shapes(
-        torch,
-        x="... L d_query",
-        memory="... S d_memory",
-        mask=boolean("... L S"),
-        returns="... L S",
-        widens=False,
+        torch, "x: ... L d_query, memory: ... S d_memory, mask: ... L S -> ... L S", widens=False
     )
     def weights(self, x, memory, *, mask=None):
         """Return how much each position of x attends to each of the memory."""

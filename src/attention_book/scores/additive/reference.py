@@ -2,20 +2,11 @@ r"""Additive attention in NumPy: ``softmax(w · tanh(q + k)) v``."""
 
 import numpy as np
 
-from attention_book.shapes import boolean, floats, shapes
+from attention_book.shapes import shapes
 from attention_book.softmax import softmax
 
-ANY = floats("d_k", own_dtype=True)
 
-
-@shapes(
-    np,
-    q="... L d_k",
-    k="... S d_k",
-    w=ANY,
-    mask=boolean("... L S", extends=True),
-    returns="... L S",
-)
+@shapes(np, "q: ... L d_k, k: ... S d_k, w~: d_k, mask+: ... L S -> ... L S")
 def weights(q, k, *, w, mask=None):
     r"""Return how much each query attends to each key.
 
@@ -27,15 +18,7 @@ def weights(q, k, *, w, mask=None):
     return softmax(np.tanh(q[..., :, None, :] + k[..., None, :, :]) @ w, mask=mask)
 
 
-@shapes(
-    np,
-    q="... L d_k",
-    k="... S d_k",
-    v="... S d_v",
-    w=ANY,
-    mask=boolean("... L S"),
-    returns="... L d_v",
-)
+@shapes(np, "q: ... L d_k, k: ... S d_k, v: ... S d_v, w~: d_k, mask: ... L S -> ... L d_v")
 def attention(q, k, v, *, w, mask=None):
     r"""Answer each query with an average of the values, scored by a network of one hidden layer.
 

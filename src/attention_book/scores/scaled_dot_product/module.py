@@ -5,13 +5,11 @@ import math
 import torch
 import torch.nn.functional as F
 
-from attention_book.shapes import boolean, finite, shapes
+from attention_book.shapes import finite, shapes
 from attention_book.softmax.module import softmax
 
 
-@shapes(
-    torch, q="... L d_k", k="... S d_k", mask=boolean("... L S", extends=True), returns="... L S"
-)
+@shapes(torch, "q: ... L d_k, k: ... S d_k, mask+: ... L S -> ... L S")
 def weights(q, k, *, mask=None):
     """Return how much each query attends to each key, in L times S memory.
 
@@ -21,15 +19,7 @@ def weights(q, k, *, mask=None):
     return softmax(finite(q @ k.mT / math.sqrt(q.shape[-1]), "a score of q and k"), mask=mask)
 
 
-@shapes(
-    torch,
-    q="... L d_k",
-    k="... S d_k",
-    v="... S d_v",
-    mask=boolean("... L S"),
-    returns="... L d_v",
-    widens=False,
-)
+@shapes(torch, "q: ... L d_k, k: ... S d_k, v: ... S d_v, mask: ... L S -> ... L d_v", widens=False)
 def attention(q, k, v, *, mask=None):
     """Answer each query with the average of the values, weighted by how its key matches.
 

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from attention_book.shapes import boolean, finite, shapes
+from attention_book.shapes import finite, shapes
 from attention_book.softmax import softmax
 
 
-@shapes(np, q="... L d_k", k="... S d_k", mask=boolean("... L S", extends=True), returns="... L S")
+@shapes(np, "q: ... L d_k, k: ... S d_k, mask+: ... L S -> ... L S")
 def weights(q, k, *, mask=None):
     r"""Return how much each query attends to each key.
 
@@ -20,9 +20,7 @@ def weights(q, k, *, mask=None):
     return softmax(finite(q @ k.mT / math.sqrt(q.shape[-1]), "a score of q and k"), mask=mask)
 
 
-@shapes(
-    np, q="... L d_k", k="... S d_k", v="... S d_v", mask=boolean("... L S"), returns="... L d_v"
-)
+@shapes(np, "q: ... L d_k, k: ... S d_k, v: ... S d_v, mask: ... L S -> ... L d_v")
 def attention(q, k, v, *, mask=None):
     r"""Answer each query with the average of the values, weighted by how its key matches.
 
@@ -39,12 +37,8 @@ def attention(q, k, v, *, mask=None):
 
 @shapes(
     np,
-    q="* L d_k",
-    k="* S d_k",
-    v="* S d_v",
-    grad_output="* L d_v",
-    mask=boolean("* L S"),
-    returns=("* L d_k", "* S d_k", "* S d_v"),
+    "q: * L d_k, k: * S d_k, v: * S d_v, grad_output: * L d_v, mask: * L S"
+    " -> * L d_k, * S d_k, * S d_v",
 )
 def backward(q, k, v, grad_output, *, mask=None):
     r"""Return the gradients of ``sum(attention(q, k, v) * grad_output)`` with respect to q, k, v.
