@@ -150,9 +150,9 @@ def nonsense(*arguments, **more):
 @each_exercise
 def test_a_check_takes_less_than_a_second(exercise):
     for answer in (solved(exercise), nonsense, exercise.mistakes[-1].wrongs[0]):
-        started = time.perf_counter()
+        started = time.process_time()
         exercise.check(answer)
-        assert time.perf_counter() - started < 1
+        assert time.process_time() - started < 1
 
 
 @each_function

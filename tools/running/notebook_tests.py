@@ -9,8 +9,9 @@ import pytest
 from copies import one
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-LIMIT = 25  # seconds of computing that a notebook may take on one core
-MARGIN = 2  # for a machine that is slower or has other work
+# Seconds of computing that a notebook should take on one core. More is marked and fails nothing:
+# the same notebook takes 20 s on one machine and 54 s on another.
+LIMIT = 25
 
 
 class Recording:
@@ -43,7 +44,7 @@ class Recording:
 
 
 class Notebook(IPyNbFile):
-    """A notebook, with a test for each of its cells and one for the time that they take."""
+    """A notebook, with a test for each of its cells, and one that notes the time that they take."""
 
     def setup(self):
         self.setup_sanitize_files()
@@ -82,8 +83,6 @@ class Time(pytest.Item):
         name = self.path.relative_to(self.config.rootpath / "chapters").as_posix()
         computed = noted["computed_seconds"]
         self.user_properties.append(("notebook", (computed, noted["execution_seconds"], name)))
-        if computed > LIMIT * MARGIN:
-            pytest.fail(f"{name} computes for {computed:.0f} s; {LIMIT} are allowed", pytrace=False)
 
 
 def pytest_collect_file(file_path, parent):
