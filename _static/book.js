@@ -38,6 +38,14 @@ function bringLiveFigures() {
 
 addEventListener("DOMContentLoaded", bringLiveFigures);
 
+// Questions are answered on the page.
+async function bringQuestions() {
+  if (!document.getElementById("book-questions")) return;
+  for (const name of ["progress", "reading", "rules", "verdict", "study"]) await loadScript(`study/${name}.js`);
+}
+
+addEventListener("DOMContentLoaded", bringQuestions);
+
 // Hover cards: what a link to a term, a source, an equation or a statement leads to, beside it.
 // All cards are in one script, so that they are also there when the book is read from a disk.
 const cards = {

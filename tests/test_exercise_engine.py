@@ -1349,8 +1349,8 @@ def test_the_day_of_the_first_success_stays(progress_file):
     blend.check(blend.solve)
     pair.check(3, 0.5)
     solved_on = json.loads(progress_file.read_text())
-    assert solved_on[blend.id] == "2001-02-03"
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d", solved_on[pair.id])
+    assert solved_on[blend.id] == {"day": "2001-02-03", "hints": 0}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", solved_on[pair.id]["day"])
 
 
 def test_what_is_solved_stays_solved(progress_file):

@@ -9,9 +9,6 @@ from pathlib import Path
 from docutils import nodes
 from finishing import after_the_pages
 from sphinx.errors import ExtensionError
-from sphinx.util.docutils import SphinxDirective
-
-from attention_book.checking.catalogue import all_exercises
 
 # Scripts of extensions that Jupyter Book brings: live cells, toggled cells, tabs.
 UNUSED = r"(?i)thebe|toggle|design-tabs"
@@ -22,31 +19,7 @@ MEASURES_ALL = re.compile(
 IN_PIECES = "0/* see book.js */"
 
 
-class HintsAndSolution(SphinxDirective):
-    """``{hints-and-solution} variant.exercise``: folded, from the package's own tested text."""
-
-    required_arguments = 1
-
-    def run(self):
-        variant, _, name = self.arguments[0].partition(".")
-        found = [exercise for exercise in all_exercises(variant) if exercise.name == name]
-        if not found:
-            raise self.error(f"there is no exercise {self.arguments[0]}")
-        (exercise,) = found
-        parts = [
-            (f"Hint {number} of {len(exercise.hints)}", hint)
-            for number, hint in enumerate(exercise.hints, 1)
-        ]
-        parts.append(("Solution", f"```python\n{exercise.source}\n```"))
-        text = "\n\n".join(
-            f":::{{dropdown}} {title}\n:class-container: exercise-help\n\n{body}\n:::"
-            for title, body in parts
-        )
-        return self.parse_text_to_nodes(text)
-
-
 def setup(app):
-    app.add_directive("hints-and-solution", HintsAndSolution)
     app.connect("config-inited", point_at_the_repository)
     app.connect("doctree-read", mark_the_exercises)
     app.connect("doctree-read", say_how_to_run)

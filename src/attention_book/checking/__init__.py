@@ -7,14 +7,17 @@ that readers make, ``exercise.mistake(name, hint, wrong)``.
 
 from . import faults
 from .catalogue import progress
-from .exercise import Case, function_exercise, letters, question, random_inputs
-from .store import reset_progress
+from .exercise import Case, function_exercise, letters, pause, question, random_inputs
+from .store import export_progress, import_progress, reset_progress
 
 __all__ = [
     "Case",
+    "export_progress",
     "faults",
     "function_exercise",
+    "import_progress",
     "letters",
+    "pause",
     "progress",
     "question",
     "random_inputs",

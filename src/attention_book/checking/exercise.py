@@ -47,7 +47,10 @@ def random_inputs(seed, *, lead=(), L=3, S=7, d_k=5, d_v=2, scale=1.0, dtype=np.
 
 @dataclass(frozen=True)
 class Mistake:
-    """A known mistake: its name, its hint, and the wrong answers that make it."""
+    """A known mistake: its name, its hint, and the wrong answers that make it.
+
+    For a question ``recognises(answer)`` tells others like it; without, they are equal to it.
+    """
 
     name: str
     hint: str
@@ -70,6 +73,16 @@ def letters(answer):
     """
     text = "".join(map(str, answer)) if isinstance(answer, list) else str(answer)
     return "".join(letter for letter in text.lower() if letter.isalnum())
+
+
+def pause(*, why, choices=None, program=None, accepts=None, rtol=1e-9, **numbers):
+    """Make the decorated function a short question between two sections, answered with a value.
+
+    ``choices`` are texts by letter: the answer is one letter, or several where an order is asked
+    for. ``program`` is shown with the numbers of its lines. ``why`` says in a sentence why the
+    right answer is right. ``numbers`` are computed ones that the text names, as in ``{weight}``.
+    """
+    return lambda solve: Pause(solve, why, choices or {}, program, accepts, rtol, numbers)
 
 
 def question(*, title, difficulty, minutes, hints, accepts=None, rtol=1e-9):
@@ -114,7 +127,7 @@ class Exercise:
                 code=f"{type(error).__name__}: {_words(error)}",
             )
         if verdict:
-            record(self)
+            record(self, self._hints_given)
         return verdict
 
     def hint(self):
@@ -127,7 +140,8 @@ class Exercise:
         )
 
     def solution(self):
-        """Return the source of the tested solution."""
+        """Return the source of the tested solution, which says as much as all hints."""
+        self._hints_given = len(self.hints)
         return self.source
 
     @cached_property
@@ -369,9 +383,11 @@ class FunctionExercise(Exercise):
 class Question(Exercise):
     """An exercise that is answered with a value."""
 
+    why = ""  # said when it is passed
+
     def __init__(self, solve, title, difficulty, minutes, hints, accepts, rtol):
         super().__init__(solve, title, difficulty, minutes, hints)
-        self._accepts, self._rtol = accepts, rtol
+        self.accepts, self.rtol = accepts, rtol
 
     def mistake(self, name, hint, wrong, recognises=None):
         """Register a known wrong value, and with ``recognises(answer)`` others like it.
@@ -383,11 +399,10 @@ class Question(Exercise):
             for place, part in wrong.items():
                 value[place] = part
             wrong = tuple(value)
-        recognises = recognises or (lambda answer: equal(answer, _plain(wrong), self._rtol))
         self.mistakes.append(Mistake(name, hint, (wrong,), recognises))
 
     def _judge(self, *answer):
-        value = _plain(answer[0] if len(answer) == 1 else answer)
+        value = plain(answer[0] if len(answer) == 1 else answer)
         if value is None or value is ... or not answer:
             return self._unwritten()
         if _is_open(value):
@@ -405,20 +420,25 @@ class Question(Exercise):
                 ("Write check(value), or call your function: check(my_function()).",),
             )
         with _quiet():
-            if self._accepts is None:
+            if self.accepts is None:
                 value = self._without_columns(value)
             if self._is_right(value):
-                return Verdict("passed", f"{self.name}: passed")
+                return Verdict("passed", f"{self.name}: passed", (self.why,) * bool(self.why))
             for mistake in self.mistakes:
-                if _holds(mistake.recognises, value):
+                if self._makes(mistake, value):
                     return self._known(mistake)
             so_far = self._so_far(value)
-        lines = (*so_far, "hint() gives one more step.")
+        lines = (*so_far, *("hint() gives one more step.",) * bool(self.hints))
         return Verdict("wrong", f"{self.name}: not right yet", lines)
+
+    def _makes(self, mistake, value):
+        if mistake.recognises is None:
+            return equal(value, plain(mistake.wrongs[0]), self.rtol)
+        return _holds(mistake.recognises, value)
 
     def _without_columns(self, value):
         """Take the numbers out of a column, (n, 1), where a list of numbers is asked for."""
-        want = _plain(self.solve())
+        want = plain(self.solve())
         column = isinstance(value, list) and all(
             isinstance(row, list) and len(row) == 1 and is_number(row[0]) for row in value
         )
@@ -427,25 +447,25 @@ class Question(Exercise):
         return value
 
     def _is_right(self, value):
-        if self._accepts is None:
-            return equal(value, _plain(self.solve()), self._rtol)
-        if callable(self._accepts):
-            return _holds(self._accepts, value)
+        if self.accepts is None:
+            return equal(value, plain(self.solve()), self.rtol)
+        if callable(self.accepts):
+            return _holds(self.accepts, value)
         return (
-            isinstance(value, list) and len(value) == len(self._accepts) and all(self._parts(value))
+            isinstance(value, list) and len(value) == len(self.accepts) and all(self._parts(value))
         )
 
     def _parts(self, value):
         """Return for each part of an answer whether it is right."""
-        if self._accepts is None:
-            want = _plain(self.solve())
-            return [equal(a, b, self._rtol) for a, b in zip(value, want, strict=True)]
-        return [_holds(rule, part) for rule, part in zip(self._accepts, value, strict=True)]
+        if self.accepts is None:
+            want = plain(self.solve())
+            return [equal(a, b, self.rtol) for a, b in zip(value, want, strict=True)]
+        return [_holds(rule, part) for rule, part in zip(self.accepts, value, strict=True)]
 
     def _so_far(self, value):
         """Say how many parts of an answer are right, or what its form should be."""
-        want = _plain(self.solve())
-        if callable(self._accepts) or not isinstance(want, list):
+        want = plain(self.solve())
+        if callable(self.accepts) or not isinstance(want, list):
             return ()
         what = "numbers" if all(map(is_number, want)) else "parts"
         if not isinstance(value, list):
@@ -454,17 +474,59 @@ class Question(Exercise):
             return (f"It needs {len(want)} {what}, not {found}.",)
         if len(value) != len(want):
             return (f"It needs {len(want)} {what}, not {len(value)}.",)
-        if what == "numbers" and self._accepts is None and not all(map(is_number, value)):
+        if what == "numbers" and self.accepts is None and not all(map(is_number, value)):
             odd = next(part for part in value if not is_number(part))
             return (f"It needs numbers, and a part of it is of the type {kind(odd)}.",)
         right = sum(self._parts(value))
         return (f"{right} of {len(want)} parts {'is' if right == 1 else 'are'} right.",)
 
 
-def _plain(value):
+class Pause(Question):
+    """A question of a minute between two sections: to choose, to order, or to predict a number."""
+
+    def __init__(self, solve, why, choices, program, accepts, rtol, numbers):
+        super().__init__(solve, solve.__name__.replace("_", " "), "easy", 1, (), accepts, rtol)
+        self.task = self.task.format(**numbers) if numbers else self.task
+        self.why, self.choices = why, choices
+        self.program = inspect.cleandoc(program) if program else ""
+        if choices and accepts is None:
+            right = letters(solve())
+            self.accepts = lambda answer: letters(answer) == right
+
+    def mistake(self, name, hint, wrong, recognises=None):
+        """Register a wrong choice or value, and the belief that leads to it."""
+        if self.choices and recognises is None:
+            made = letters(wrong)
+            recognises = lambda answer: letters(answer) == made  # noqa: E731
+        super().mistake(name, hint, wrong, recognises)
+
+    def _unwritten(self, why=""):
+        """Show the question itself."""
+        lines = [why] * bool(why) + [f"{letter}: {text}" for letter, text in self.choices.items()]
+        return Verdict("unwritten", self.task, tuple(lines), code=numbered(self.program))
+
+    def _so_far(self, value):
+        if not self.choices:
+            return super()._so_far(value)
+        answer, right = letters(value), letters(self.solve())
+        asked = f"{len(right)} letters" if len(right) > 1 else "one letter"
+        if len(answer) != len(right) or not set(answer) <= set(self.choices):
+            return (f"Answer with {asked} of {', '.join(self.choices)}.",)
+        count = sum(a == b for a, b in zip(answer, right, strict=True))
+        return (
+            f"{count} of {len(right)} {'stands' if count == 1 else 'stand'} in the right place.",
+        )
+
+
+def numbered(program):
+    """Return a program with the numbers of its lines."""
+    return "\n".join(f"{number}  {line}" for number, line in enumerate(program.splitlines(), 1))
+
+
+def plain(value):
     """Return a copy of a value in which tuples, arrays and tensors are lists."""
     if isinstance(value, (tuple, list)):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     return value.tolist() if hasattr(value, "tolist") else value
 
 

@@ -1,6 +1,7 @@
 """What a check answers: a verdict with a text form, an HTML form and a truth value."""
 
 import html
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -50,8 +51,8 @@ class Verdict:
     __repr__ = __str__
 
     def _repr_html_(self):
-        parts = [f"<p><strong>{_MARKS[self.status]} {html.escape(self.headline)}</strong></p>"]
-        parts += [f"<p>{html.escape(line)}</p>" for line in self.lines]
+        parts = [f"<p><strong>{_MARKS[self.status]} {marked(self.headline)}</strong></p>"]
+        parts += [f"<p>{marked(line)}</p>" for line in self.lines]
         if self.code:
             parts.append(f"<pre>{html.escape(self.code)}</pre>")
         if self.got is not None:
@@ -66,6 +67,11 @@ class Verdict:
             + "".join(parts)
             + "</div>"
         )
+
+
+def marked(text):
+    """Return text as HTML; what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def _window(got, want, differs):

@@ -107,18 +107,14 @@ def _labels(answer):
     return "".join(map(letters, answer[:4])).upper()
 
 
-def _near(*wanted, rtol=0.0, atol=0.0):
+def _near(row, wanted, tolerance):
     """Return whether two numbers are near the wanted ones."""
-
-    def recognises(answer):
-        found = np.asarray(answer, dtype=float)
-        return found.shape == (2,) and np.allclose(found, wanted, rtol=rtol, atol=atol)
-
-    return recognises
+    found = np.asarray(row, dtype=float)
+    return found.shape == (2,) and np.allclose(found, wanted, rtol=0, atol=tolerance)
 
 
 def _middle(wanted, tolerance=2e-3):
-    return lambda answer: _near(*wanted, atol=tolerance)(answer[4])
+    return lambda answer: _near(answer[4], wanted, tolerance)
 
 
 def _not_four_and_a_row(answer):
@@ -135,7 +131,7 @@ def _not_four_and_a_row(answer):
     minutes=10,
     accepts=[
         *(lambda part, label=label: letters(part) == label for label in "acdb"),
-        _near(3, 4, atol=1e-9),
+        lambda row: _near(row, (3, 4), 1e-9),
     ],
     hints=[
         "Nothing is divided in two of the tables: neither in the formula nor in the program.",

@@ -148,7 +148,7 @@ rules.mistake(
     "the learning rate is missing",
     "Each change is multiplied with η = 0.1.",
     {1: [3.0, 0.0], 2: [4.5, 1.0]},
-    lambda w: _step(3, [4.5, 1.0])(w) or _step(2, [3.0, 0.0])(w),
+    lambda w: np.allclose(w[2], [4.5, 1.0]) or np.allclose(w[1], [3.0, 0.0]),
 )
 rules.mistake(
     "the ½ in the loss cancels the 2",

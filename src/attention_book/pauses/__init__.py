@@ -1,0 +1,1 @@
+"""The short questions between the sections, a module for each chapter."""
