@@ -38,13 +38,27 @@ function bringLiveFigures() {
 
 addEventListener("DOMContentLoaded", bringLiveFigures);
 
-// Questions are answered on the page.
-async function bringQuestions() {
-  if (!document.getElementById("book-questions")) return;
-  for (const name of ["progress", "reading", "rules", "verdict", "study"]) await loadScript(`study/${name}.js`);
+// Questions are answered on the page, and what was passed is marked.
+async function bringStudy() {
+  const asks = document.getElementById("book-questions");
+  const tells = document.querySelector(".progress-page");
+  const scripts = [
+    ...(asks || tells || hasProgress() ? ["contents", "progress", "marks"] : []),
+    ...(asks ? ["reading", "rules", "verdict", "study"] : []),
+    ...(tells ? ["page"] : []),
+  ];
+  for (const name of scripts) await loadScript(`study/${name}.js`);
 }
 
-addEventListener("DOMContentLoaded", bringQuestions);
+function hasProgress() {
+  try {
+    return localStorage.getItem("attention-book") !== null;
+  } catch {
+    return false; // nothing can be kept here
+  }
+}
+
+addEventListener("DOMContentLoaded", bringStudy);
 
 // Hover cards: what a link to a term, a source, an equation or a statement leads to, beside it.
 // All cards are in one script, so that they are also there when the book is read from a disk.
@@ -143,7 +157,8 @@ function solutionsAtTheEnd() {
   end.id = "solutions-on-paper";
   end.innerHTML = "<h2>Solutions</h2>";
   for (const exercise of document.querySelectorAll("section.exercise")) {
-    const solution = exercise.querySelector("details:last-of-type .highlight");
+    const shown = [...exercise.querySelectorAll("details.exercise-help .highlight")].at(-1);
+    const solution = shown ?? window.solutionOf?.(exercise);
     if (!solution) continue;
     const title = exercise.querySelector("h2, h3").cloneNode(true);
     title.querySelector(".headerlink")?.remove();

@@ -72,8 +72,9 @@ function tokens(text) {
 }
 
 class Reader {
-  constructor(text) {
+  constructor(text, inRows) {
     this.tokens = tokens(text);
+    this.inRows = inRows; // each line is a row, also one of a single number
     this.at = 0;
   }
 
@@ -104,7 +105,7 @@ class Reader {
     }
     if (close && !this.take(close)) throw new Unread(`A “${close}” is missing.`);
     const full = rows.filter((row) => row.length);
-    const flat = full.every((row) => row.length === 1);
+    const flat = full.every((row) => row.length === 1 && (!this.inRows || Array.isArray(row[0])));
     const list = flat || full.length === 1 ? full.flat() : full;
     return { list, one: list.length === 1 && !separators && rows.length === 1 };
   }
@@ -163,7 +164,7 @@ function finite(value) {
 }
 
 function read(text, form = "list") {
-  const reader = new Reader(withPoints(inAscii(text), form).replace(/\)\s*\(/g, "), (").replace(/\]\s*\[/g, "], ["));
+  const reader = new Reader(withPoints(inAscii(text), form).replace(/\)\s*\(/g, "), (").replace(/\]\s*\[/g, "], ["), form === "rows");
   if (!reader.tokens.length) throw new Unread("Nothing has been written yet.");
   const { list, one } = reader.things(undefined);
   return one ? list[0] : list;

@@ -6,10 +6,21 @@
 const Study = {
   async start() {
     const data = await this.unpack(document.getElementById("book-questions").textContent.trim());
+    this.questions = data.questions;
     for (const question of data.questions) {
       const box = document.querySelector(`[data-question="${question.id}"]`);
       if (box) new Asked(box, question, new Judge(question, data.functions));
     }
+  },
+
+  // The solution of the question in a section, for the end of the printed page.
+  solutionOf(section) {
+    const id = section.querySelector("[data-question]")?.dataset.question;
+    const html = Study.questions?.find((question) => question.id === id)?.solution;
+    if (!html) return null;
+    const solution = Study.make("div", { class: "highlight" });
+    solution.innerHTML = html;
+    return solution;
   },
 
   async unpack(text) {
@@ -95,13 +106,13 @@ class Asked {
     const { status, mistake, lines } = this.judge.check(answer);
     if (status === "passed") this.pass();
     const headline = status === "passed" ? "Right" : (mistake ?? "Not right yet");
+    const lost = status === "passed" && !Progress.keeps ? ["This browser keeps nothing: the mark lasts until you leave the page."] : [];
     const understood = chooses || status === "passed" ? [] : [Study.make("p", { class: "question-read" }, `Read as ${shown(answer)}`)];
-    return this.say(status, headline, lines, understood);
+    return this.say(status, headline, [...lines, ...lost], understood);
   }
 
   pass() {
     Progress.record(this.question.id, this.hintsGiven);
-    this.box.dispatchEvent(new CustomEvent("passed", { bubbles: true }));
   }
 
   say(status, headline, lines = [], more = []) {
@@ -142,4 +153,5 @@ class Asked {
   }
 }
 
+window.solutionOf = Study.solutionOf;
 Study.start();

@@ -6,10 +6,13 @@ the page. A function is written in the notebook; the page says how to open it.
 """
 
 import base64
+import inspect
 import json
 import re
 import zlib
+from pathlib import Path
 
+import nbformat
 from book_pages import repository
 from docutils import nodes
 from page_rules import Functions
@@ -24,7 +27,7 @@ from attention_book.checking.verdict import marked
 
 # The cell of an exercise: it imports the exercise and hands it an answer.
 CELL = re.compile(
-    r"from attention_book\.(exercises|pauses)\.(\w+) import (\w+)\n[\s\S]*\b\3\.check\("
+    r"from attention_book\.(?:exercises|pauses)\.(\w+) import [\s\S]*^(\w+)\.check\(", re.M
 )
 
 
@@ -126,14 +129,17 @@ def put_questions(app, doctree):
     for cell in [node for node in doctree.findall(nodes.container) if "cell" in node["classes"]]:
         block = cell.next_node(nodes.literal_block)
         match = CELL.search(block.astext()) if block else None
-        found = match and exercise(f"{match[2]}.{match[3]}")
+        found = match and exercise(f"{match[1]}.{match[2]}")
         if not found:
             continue
+        for file in (inspect.getfile(found.solve), inspect.getfile(Functions), __file__):
+            app.env.note_dependency(file)
         forget_outputs(cell)
         if isinstance(found, Question):
             asked.append(found)
             cell.replace_self([as_html(question_html(found)), folded("In the notebook", cell)])
         else:
+            cell["ids"].append(f"exercise-{found.name}")
             cell.parent.insert(cell.parent.index(cell) + 1, how_to_write(app))
     if asked:
         data = f'<script type="text/plain" id="book-questions">{packed(asked)}</script>'
@@ -164,7 +170,7 @@ def question_html(question):
     kind = "pause" if isinstance(question, Pause) else "asked"
     return (
         f'<div class="question question-{kind}">{"".join(parts)}'
-        f'<div data-question="{question.id}">{without}</div></div>'
+        f'<div data-question="{question.id}" id="exercise-{question.name}">{without}</div></div>'
     )
 
 
@@ -184,9 +190,10 @@ def how_to_write(app):
     if url:
         place = url.removeprefix("https://github.com/")
         notebook = f"main/chapters/{chapter}.ipynb"
+        binder, colab = "https://mybinder.org/v2/gh", "https://colab.research.google.com/github"
         links = {
-            "Binder": f"https://mybinder.org/v2/gh/{place}/main?urlpath=lab/tree/chapters/{chapter}.ipynb",
-            "Colab": f"https://colab.research.google.com/github/{place}/blob/{notebook}",
+            "Binder": f"{binder}/{place}/main?urlpath=lab/tree/chapters/{chapter}.ipynb",
+            "Colab": f"{colab}/{place}/blob/{notebook}",
         }
         for word, (name, link) in zip((", or in ", " or "), links.items(), strict=True):
             line += [nodes.Text(word), nodes.reference("", name, refuri=link)]
@@ -194,7 +201,96 @@ def how_to_write(app):
     return line
 
 
+# Progress ----------------------------------------------------------------------------------------
+
+
+def contents(folder):
+    """Return the chapters that have exercises: where they are, and what can be passed there."""
+    return [
+        {
+            "name": name,
+            "page": page.relative_to(folder).with_suffix("").as_posix(),
+            "title": title(page),
+            "exercises": [listed(e) for e in all_exercises(name)],
+            "pauses": [listed(e) for e in all_pauses(name)],
+        }
+        for name in all_chapters()
+        for page in Path(folder).glob(f"chapters/*/{name}.ipynb")
+    ]
+
+
+def listed(task):
+    return {"id": task.id, "title": task.title, "minutes": task.minutes}
+
+
+def title(page):
+    """Return the first heading of a notebook."""
+    cells = nbformat.read(page, as_version=4).cells
+    return re.search(r"^# (.+)", "\n".join(cell.source for cell in cells), re.M)[1]
+
+
+class ProgressTable(SphinxDirective):
+    """``{progress}``: all chapters with their exercises. A script fills in what is passed."""
+
+    def run(self):
+        self.env.note_dependency(__file__)
+        rows = [row(chapter) for chapter in contents(self.env.srcdir)]
+        return self.parse_text_to_nodes(PROGRESS.format(rows="\n".join(rows)))
+
+
+def row(chapter):
+    exercises, page = chapter["exercises"], chapter["page"].removeprefix("chapters/")
+    minutes = sum(exercise["minutes"] for exercise in exercises)
+    return (
+        f'<tr data-chapter="{chapter["name"]}">'
+        f'<th scope="row"><a href="{page}.html">{chapter["title"]}</a></th>'
+        f'<td class="progress-exercises">{len(exercises)}</td>'
+        f'<td class="progress-pauses">{len(chapter["pauses"])}</td>'
+        f'<td class="progress-minutes">{minutes} min</td></tr>'
+    )
+
+
+PROGRESS = """\
+```{{raw}} html
+<div class="progress-page">
+<table class="table progress-table">
+<thead><tr><th scope="col">Chapter</th><th scope="col">Exercises</th><th scope="col">Questions</th>
+<th scope="col">Time left</th></tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+<h2 class="progress-title">To do again</h2>
+<p class="progress-nothing">Nothing at the moment. What you pass with the help of hints is offered
+here again after three days.</p>
+<ul class="progress-again"></ul>
+<div class="progress-tools" hidden>
+<button type="button" name="export">Save as a file</button>
+<label class="progress-load">Load a file
+<input type="file" name="load" accept=".json,application/json"></label>
+<button type="button" name="reset">Forget everything</button>
+</div>
+<p class="progress-said" role="status"></p>
+<noscript><p>Without scripts a page remembers nothing. In a notebook, <code>progress()</code> does.
+</p></noscript>
+</div>
+```
+"""
+
+
+def write_contents(app, error):
+    """Write the list of chapters as a script: it is also read from a disk."""
+    if error or app.builder.format != "html":
+        return
+    text = json.dumps(contents(app.srcdir), ensure_ascii=False, separators=(",", ":"))
+    place = Path(app.outdir, "study", "contents.js")
+    place.parent.mkdir(exist_ok=True)
+    place.write_text(f"const bookContents = {text};\n", "utf-8")
+
+
 def setup(app):
     app.add_directive("hints-and-solution", HintsAndSolution)
+    app.add_directive("progress", ProgressTable)
     app.connect("doctree-read", put_questions)
+    app.connect("build-finished", write_contents)
     return {"parallel_read_safe": True}

@@ -56,7 +56,7 @@ shifted.mistake(
 )
 shifted.mistake(
     "scores are compared by their difference, not by their ratio",
-    "They are nearly equal relative to 100, but their differences are still 1, and only these count.",
+    "Relative to 100 they are nearly equal, but their differences are still 1, and these count.",
     1 / 3,
     lambda weight: abs(weight - 1 / 3) < 0.02,
 )
