@@ -18,12 +18,16 @@ const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 const digitsOf = (zero) => [...Array(10).keys()].map((digit) => [String.fromCodePoint(zero + digit), String(digit)]);
 const DIGITS = new Map([...digitsOf(0x660), ...digitsOf(0x6f0), ...digitsOf(0x966)]);
 
+const NAMED = /[\p{L}_][\p{L}\p{N}_]*\s*[=≈]\s*(?!=)/gu; // as in γ = 1/16
+const GAPS = /(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))/g; // as this book writes 10 000
+const DIRECTIONS = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g; // of right-to-left text
+
 function inAscii(text) {
-  const raised = text.replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹]+/g, (run) => `**${[...run].map((digit) => SUPERSCRIPTS.indexOf(digit)).join("")}`);
-  const joined = raised.replace(/(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))/g, ""); // as this book writes 10 000
-  const parts = [...joined.replace(/(?<=\d)\s*(?=[√π])/g, "*")].map((sign) => ALIKE[sign] ?? DIGITS.get(sign) ?? sign);
-  // Full width, and the marks that right-to-left text carries along.
-  return parts.join("").normalize("NFKC").replace(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "").replaceAll("^", "**");
+  const raised = (run) => `**${[...run].map((digit) => SUPERSCRIPTS.indexOf(digit)).join("")}`;
+  const plain = text.replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹]+/g, raised).replace(GAPS, "").replace(/(?<=\d)\s*(?=[√π])/g, "*");
+  const parts = [...plain].map((sign) => ALIKE[sign] ?? DIGITS.get(sign) ?? sign);
+  const narrow = parts.join("").normalize("NFKC").replace(DIRECTIONS, "").replaceAll("^", "**");
+  return narrow.replace(NAMED, "").replace(/(\d+(?:[.,]\d+)?)\s*%/g, "($1/100)");
 }
 
 // A comma may separate, point off decimals or group thousands. It separates where a blank follows;
