@@ -61,7 +61,7 @@ def violations(module, source, variants=VARIANTS):
         top, *rest = name.split(".")
         if top in ("tests", "chapters") or (top == BOOK and rest[:1] == ["exercises"]):
             return False
-        if place[0] == "exercises":
+        if place[0] in ("exercises", "pauses"):
             return top != "torch" and not (top == BOOK and "module" in rest[1:])
         if room in LIBRARIES:
             if top == BOOK:
@@ -87,6 +87,7 @@ def test_there_is_something_to_read():
     for room in ("reference", "module"):
         assert f"{BOOK}.scores.scaled_dot_product.{room}" in SOURCES
     assert f"{BOOK}.exercises.scaled_dot_product" in SOURCES
+    assert f"{BOOK}.pauses.scaled_dot_product" in SOURCES
     assert {f"{BOOK}.shapes", f"{BOOK}.masks", f"{BOOK}.checking.exercise"} <= set(SOURCES)
 
 
@@ -112,6 +113,7 @@ STAND_INS = {"grouped", "plain", "wide.grouped", "wide.plain"}
         ("grouped.module", "from attention_book.shapes import check_qkv"),
         ("exercises.groups", "from attention_book.grouped import reference"),
         ("exercises.groups", "from attention_book.checking import question"),
+        ("pauses.groups", "from attention_book.grouped import reference"),
         ("grouped.__init__", "from . import module, reference"),
         ("wide.grouped.reference", "from attention_book.wide.plain import reference"),
         ("wide.grouped.limits", "from attention_book.wide.plain.limits import PLAIN"),
@@ -144,6 +146,7 @@ def test_what_is_allowed(place, source):
         ("wide.grouped.limits", "from ..plain import module", f"{BOOK}.wide.plain.module"),
         ("grouped.module", "from . import reference", f"{BOOK}.grouped.reference"),
         ("grouped.module", "import attention_book.plain.reference", f"{BOOK}.plain.reference"),
+        ("pauses.groups", "import torch", "torch"),
         ("exercises.groups", "import torch", "torch"),
         ("exercises.groups", "from torch.nn import Linear", "torch.nn.Linear"),
         ("exercises.groups", "from ..grouped import module", f"{BOOK}.grouped.module"),

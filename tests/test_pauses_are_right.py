@@ -1,0 +1,297 @@
+"""The right answers to the short questions, shown with the package and with PyTorch.
+
+Not the text that says why, but the thing itself: programs run, inequalities hold at many places.
+"""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from attention_book.checking.catalogue import all_pauses
+from attention_book.kernels.any_kernel import module as any_kernel
+from attention_book.kernels.gaussian import reference as gaussian
+from attention_book.pauses import attention_pooling as on_pooling
+from attention_book.pauses import kernel_attention as on_kernels
+from attention_book.pauses import scaled_dot_product as on_dot_products
+from attention_book.pooling.attention_pooling import module as torch_pooling
+from attention_book.pooling.attention_pooling import reference as pooling
+from attention_book.scores.scaled_dot_product import module as torch_dot_product
+from attention_book.scores.scaled_dot_product import reference as dot_product
+from attention_book.softmax import softmax
+
+
+def normal(seed, *shapes):
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(shape) for shape in shapes]
+
+
+def run(program, **names):
+    """Run a program of a question, or one like it, and return its names."""
+    names |= {"np": np, "math": math, "torch": torch}
+    with np.errstate(all="ignore"):
+        exec(program, names)
+    return names
+
+
+def mended(pause, line):
+    """Return the program of a question with the wrong line written rightly."""
+    lines = pause.program.splitlines()
+    lines[pause.solve() - 1] = line
+    return "\n".join(lines)
+
+
+# Kernel regression -------------------------------------------------------------------------------
+
+
+def test_read_twice():
+    once, twice = on_kernels._at_eleven([1, 1, 1, 1]), on_kernels._at_eleven([1, 1, 2, 1])
+    assert once < twice < 19
+    assert on_kernels._at_eleven([50] * 4) == pytest.approx(once)
+
+
+@pytest.mark.parametrize("gamma", [1e-3, 0.1, 0.5, 3.0])
+def test_lonely_reading(gamma):
+    weights = gaussian.weights(on_kernels._LONELY, on_kernels._LONELY, gamma=gamma)
+    assert weights[9, 0] > weights[0, 9]
+
+
+def test_missing_lengths():
+    q, k = normal(0, (3, 4), (6, 4))
+    unit_q, unit_k = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (q, k))
+    for queries, keys, same in ((q, unit_k, True), (unit_q, k, False), (unit_q, unit_k, True)):
+        wanted = gaussian.weights(queries, keys, gamma=0.7)
+        assert np.allclose(softmax(1.4 * queries @ keys.T), wanted) == same
+
+
+def test_by_column():
+    q, k = normal(1, (4, 3), (6, 3))
+    wanted = gaussian.weights(q, k, gamma=0.5)
+    weights = run(on_kernels.by_column.program, q=q, k=k, gamma=0.5)["weights"]
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    assert (weights > 0).all()
+    assert not np.allclose(weights, wanted)
+    right = "scores = scores - scores.max(axis=1, keepdims=True)"
+    program = mended(on_kernels.by_column, right)
+    np.testing.assert_allclose(run(program, q=q, k=k, gamma=0.5)["weights"], wanted)
+
+
+STEPS = {
+    "a": "x = x - x.max(axis=1, keepdims=True)",
+    "b": "x = -gamma * x",
+    "c": "x = x / x.sum(axis=1, keepdims=True)",
+    "d": "x = x.copy(); np.fill_diagonal(x, -np.inf)",
+    "e": "x = np.exp(x)",
+}
+
+
+def test_steps_to_leave_out_has_one_right_order():
+    points = np.array([[0.0], [1.0], [2.5], [100.0]])
+    squared = (points - points.T) ** 2
+    wanted = gaussian.weights(points, points, gamma=0.5, mask=~np.eye(4, dtype=bool))
+    right = [
+        "".join(order)
+        for order in itertools.permutations(STEPS)
+        if np.allclose(
+            run("\n".join(STEPS[letter] for letter in order), x=squared, gamma=0.5)["x"], wanted
+        )
+    ]
+    assert right == [on_kernels.steps_to_leave_out.solve()]
+    assert on_kernels.steps_to_leave_out.choices.keys() == STEPS.keys()
+
+
+def test_twice_the_contrast():
+    greys, places = (torch.from_numpy(x) for x in normal(2, (30, 1), (30, 2)))
+
+    def denoised(keys, values):
+        return any_kernel.attention(
+            keys, keys, values, kernel=lambda squared: torch.exp(-(squared - 0.1).clip(min=0))
+        )
+
+    assert torch.equal(denoised(places, 2 * greys), 2 * denoised(places, greys))
+    assert not torch.allclose(denoised(2 * greys, 2 * greys), 2 * denoised(greys, greys))
+
+
+def test_portions_of_keys():
+    q, k, v = normal(3, (5, 4), (64, 4), (64, 2))
+    whole = gaussian.attention(q, k, v, gamma=1.0)
+    portions = list(zip(np.split(k, 8), np.split(v, 8), strict=True))
+    answers = np.stack([gaussian.attention(q, *portion, gamma=1.0) for portion in portions])
+    strength = np.stack(
+        [np.exp(-gaussian.squared_distances(q, k)).sum(axis=1) for k, _ in portions]
+    )
+    assert not np.allclose(answers.mean(axis=0), whole)
+    share = strength / strength.sum(axis=0)
+    np.testing.assert_allclose((share[..., None] * answers).sum(axis=0), whole)
+
+
+def test_beyond_the_data():
+    weights, x = on_kernels._OF_THE_LINE, on_kernels._LINE
+    assert weights @ x == pytest.approx(1.2)
+    assert weights.sum() == pytest.approx(1)
+    assert weights.min() < 0
+    root = np.exp(-((x - 1.2) ** 2) / (4 * 0.15**2))  # as the chapter fits it
+    columns = np.stack([root, root * (x - 1.2)], axis=1)
+    for y in (np.sin(x), x**2):
+        fitted = np.linalg.lstsq(columns, root * y)[0][0]
+        assert weights @ y == pytest.approx(fitted)
+
+
+# Scaled dot-product attention --------------------------------------------------------------------
+
+
+def test_longer_key():
+    for seed in range(20):
+        q, k = normal(seed, (1, 4), (5, 4))
+        longer = k.copy()
+        longer[0] *= 2
+        grown = dot_product.weights(q, longer)[0, 0] - dot_product.weights(q, k)[0, 0]
+        assert np.sign(grown) == np.sign(q[0] @ k[0])
+
+
+@pytest.mark.parametrize(("turn_q", "turn_k", "seen"), [(0, 0, 0), (1, 0, 1), (0, 1, 3), (1, 1, 0)])
+def test_two_turns(turn_q, turn_k, seen):
+    matrices = (np.eye(2), on_dot_products._TURN)
+    q, k = (on_dot_products._COMPASS @ matrices[turned] for turned in (turn_q, turn_k))
+    assert dot_product.weights(q, k)[0].argmax() == seen
+
+
+def test_twelve_zeros():
+    q, k = np.zeros((1, 16)), np.zeros((2, 16))
+    q[0, 0], k[0, 0], k[1, 1] = 2 * math.log(3), 1, 1
+    found = dot_product.weights(q, k)[0, 0]
+    assert on_dot_products.twelve_zeros.solve() == pytest.approx(found)
+    assert dot_product.weights(q[:, :4], k[:, :4])[0, 0] == pytest.approx(0.75)
+
+
+def test_own_score():
+    (x,) = normal(4, (20000, 64))
+    found = ((x * x).sum(axis=1) / math.sqrt(64)).mean()
+    assert on_dot_products.own_score.solve() == pytest.approx(found, rel=0.01)
+
+
+def test_equal_values():
+    q, k, row, upstream = (torch.from_numpy(x) for x in normal(5, (3, 4), (5, 4), (2,), (3, 2)))
+    tensors = [x.requires_grad_() for x in (q, k, row.expand(5, 2).clone())]
+    (torch_dot_product.attention(*tensors) * upstream).sum().backward()
+    sizes = [float(x.grad.abs().max()) for x in tensors]
+    assert max(sizes[:2]) < 1e-14 < 0.01 < sizes[2]
+
+
+def test_swapped_values():
+    q, k, v = normal(6, (1, 4), (5, 4), (5, 2))
+    other = v[[1, 0, 2, 3, 4]]
+    assert not np.allclose(dot_product.attention(q, k, v), dot_product.attention(q, k, other))
+
+
+def test_some_queries_fail():
+    q, k, v = normal(7, (2, 6, 4), (2, 9, 4), (2, 9, 3))
+    q[1, 2] = [2000.0, 0, 0, 0]
+    k[1, :, 0] = -np.abs(k[1, :, 0]) - 1  # the scores of this row lie far below all others
+    wanted = dot_product.attention(q, k, v)
+    output = run(on_dot_products.some_queries_fail.program, q=q, k=k, v=v)["output"]
+    failed = np.isnan(output).any(axis=-1)
+    assert failed.sum() == 1
+    np.testing.assert_allclose(output[~failed], wanted[~failed])
+    right = "scores = scores - scores.max(axis=-1, keepdims=True)"
+    program = mended(on_dot_products.some_queries_fail, right)
+    np.testing.assert_allclose(run(program, q=q, k=k, v=v)["output"], wanted)
+
+
+def test_twice_as_long():
+    L, d = 1500, 1000
+    assert 2 * L**2 * d == 3 * L * d**2  # what the question starts from
+
+
+# Attention over a sequence -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("positions", [5, 20])
+def test_twenty_positions(positions):
+    (x,) = normal(8, (200000, positions))
+    mean, answer = x.mean(axis=1), x[:, 0]
+    left = 100 * (1 - np.corrcoef(mean, answer)[0, 1] ** 2)
+    assert on_pooling._left(positions) == pytest.approx(left, abs=0.5)
+
+
+def test_longer_than_trained():
+    pause = on_pooling.longer_than_trained
+    torch.manual_seed(0)
+    score, layer = torch.nn.Linear(4, 1), torch.nn.Linear(4, 1)
+    table = torch.randn(30, 4)
+    names = {"embed": table.__getitem__, "score": score, "layer": layer}
+    right = mended(pause, "context = context")
+    for S in (5, 50):
+        ids = torch.randint(30, (200, S))
+        with torch.no_grad():
+            wanted = torch_pooling.pool(table[ids], score.weight[0])
+            found = run(pause.program, ids=ids, **names)["context"]
+            assert torch.allclose(S * found, wanted, atol=1e-6)
+            assert torch.allclose(run(right, ids=ids, **names)["context"], wanted, atol=1e-6)
+
+
+def test_one_more_copy():
+    (x, w) = normal(9, (4, 3), (3,))
+    weights = pooling.weights(x, w)
+    more = pooling.weights(np.vstack([x, x[:1]]), w)
+    assert more[0] == pytest.approx(weights[0] / (1 + weights[0]))
+    assert on_pooling.one_more_copy.solve() == pytest.approx(0.4 / 1.4)
+
+
+def test_which_holds():
+    x, w, c = normal(10, (5, 3), (3,), (3,))
+    out = pooling.pool(x, w)
+    assert not np.allclose(pooling.pool(2 * x, w), 2 * out)
+    assert not np.allclose(pooling.pool(-x, w), -out)
+    np.testing.assert_allclose(pooling.pool(x + c, w), out + c)
+
+
+def test_constant_feature():
+    x, w, upstream = (torch.from_numpy(a) for a in normal(11, (7, 5, 3), (3,), (7, 3)))
+    x[:, :, 1] = torch.arange(7)[:, None]  # as good as a length: one number in a sequence
+    w.requires_grad_()
+    (torch_pooling.pool(x, w) * upstream).sum().backward()
+    assert abs(w.grad[1]) < 1e-12 < 0.01 < w.grad[[0, 2]].abs().min()
+
+
+@pytest.mark.parametrize(
+    ("f", "matters"),
+    [
+        (np.tanh, True),
+        (lambda z: 3 * z + 1, False),
+        (lambda z: z, False),
+        (lambda z: np.maximum(z, 0), True),
+    ],
+)
+def test_instead_of_tanh(f, matters):
+    q, k, w = normal(12, (2, 1, 200), (6, 200), (200,))
+    one, other = softmax(f(q + k) @ w / 10)
+    assert np.allclose(one, other) != matters
+
+
+def test_shared_place():
+    places = normal(13, (5, 4))[0]
+    assert on_pooling._contexts(places) == 120
+    assert on_pooling._contexts(0 * places) == 1
+    assert on_pooling._contexts(on_pooling._shared()) == 60
+
+
+def test_largest_weight():
+    numbers, weights = on_pooling._NUMBERS[:, None], on_pooling._SHARES
+    scores = np.log(weights)[:, None]
+    whole = dot_product.attention(np.ones((1, 1)), scores, numbers)
+    rest = dot_product.attention(np.ones((1, 1)), scores[1:], numbers[1:])
+    np.testing.assert_allclose(whole, rest)
+
+
+def test_every_name_here_is_a_question():
+    names = {
+        pause.name
+        for name in (on_kernels, on_dot_products, on_pooling)
+        for pause in all_pauses(name.__name__.split(".")[-1])
+    }
+    shown = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    shown -= {"every_name_here_is_a_question", "steps_to_leave_out_has_one_right_order"}
+    assert shown <= names
