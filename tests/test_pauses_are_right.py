@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from attention_book.checking.catalogue import all_pauses
 from attention_book.kernels.any_kernel import module as any_kernel
@@ -284,6 +285,32 @@ def test_largest_weight():
     whole = dot_product.attention(np.ones((1, 1)), scores, numbers)
     rest = dot_product.attention(np.ones((1, 1)), scores[1:], numbers[1:])
     np.testing.assert_allclose(whole, rest)
+
+
+def multiply_adds(layer):
+    with FlopCounterMode(display=False) as counter:
+        layer()
+    return counter.get_total_flops()
+
+
+def test_short_text():
+    n, d = 20, 512
+    x, matrix = torch.zeros(n, d), torch.zeros(d, d)
+    convolution = torch.nn.Conv1d(d, d, 3, padding="same", bias=False)
+
+    def recurrent():
+        state = torch.zeros(1, d)
+        for step in x.split(1):
+            state = torch.tanh(state @ matrix + step)
+
+    layers = {
+        "a": lambda: torch.softmax(x @ x.T, dim=-1) @ x,
+        "b": recurrent,
+        "c": lambda: torch.softmax(x[:1] @ x.T, dim=-1) @ x,
+        "d": lambda: convolution(x.T[None]),
+    }
+    counted = {letter: multiply_adds(layer) for letter, layer in layers.items()}
+    assert on_pooling.short_text.solve() == "".join(sorted(counted, key=counted.get))
 
 
 def test_every_name_here_is_a_question():
