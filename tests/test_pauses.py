@@ -28,6 +28,8 @@ HEADING = re.compile(r"(\([\w-]+\)=\n)?#{2,3} ")
 def kind(pause):
     if pause.choices:
         return "choose" if len(letters(pause.solve())) == 1 else "order"
+    if isinstance(plain(pause.solve()), list):
+        return "numbers"
     return "line" if pause.program else "number"
 
 
@@ -92,7 +94,7 @@ def test_each_stands_at_the_end_of_a_section_and_no_two_together(chapter):
 def test_they_are_over_before_the_exercises(chapter):
     cells = notebook(chapter)
     places = [place for place, cell in enumerate(cells) if is_pause(cell)]
-    (exercises,) = [i for i, c in enumerate(cells) if c.source.startswith("## Exercises")]
+    (exercises,) = [i for i, c in enumerate(cells) if "## Exercises" in c.source.splitlines()]
     assert max(places) < exercises
 
 
@@ -275,6 +277,17 @@ def test_a_number_may_be_rounded_to_two_digits(pause):
     assert isinstance(right, int | float)
     for digits in (2, 3, 6):
         assert pause.check(float(f"{right:.{digits}g}"))
+
+
+@of_kind("numbers")
+def test_each_of_several_numbers_counts(pause):
+    right = plain(pause.solve())
+    assert pause.check([float(f"{number:.6g}") for number in right])
+    for place, number in enumerate(right):
+        verdict = pause.check([*right[:place], 1.5 * number + 0.1, *right[place + 1 :]])
+        assert not verdict
+        assert verdict.lines[0].startswith(f"{len(right) - 1} of {len(right)} ")
+    assert len(pause.mistakes) >= 2
 
 
 @of_kind("number")

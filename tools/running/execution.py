@@ -16,7 +16,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
 WORKERS = 2
-CELL_TIMEOUT = 120  # seconds
+CELL_TIMEOUT = 600  # seconds, on a machine that is slow and has other work
 
 # What every kernel finds around it: one thread, none of the settings that a person keeps at home
 # (which may not be writable), and no trace of what the person at the keyboard has solved.

@@ -225,43 +225,47 @@ the_worst_is_drawn.mistake(
     "d",
 )
 
-_WITH_ZEROS = np.array([9.0, 0.0, 0.0, 0.0])
+_WITH_ZEROS = np.array([1.0, 0.0, 0.0, 0.0])
+
+
+def _block(scores):
+    return float(softmax(scores) @ _WITH_ZEROS)
 
 
 @pause(
-    why="Minus 9 is the lowest of the four scores. The zeros beyond the edge share nearly all of "
-    f"the weight, and {softmax(-_WITH_ZEROS) @ _WITH_ZEROS:.4f} is left of the pixel.",
-    accepts=lambda answer: abs(answer) < 0.05,
+    why="Each zero from beyond the edge weighs e times as much as the pixel, and there are three "
+    f"of them: 1/(1 + 3e) = {_block(-_WITH_ZEROS):.2f}.",
+    rtol=0.01,
 )
 def without_the_mask():
-    """The last block of the image holds the pixel 9 and three zeros from beyond the edge. The score
-    is minus the brightness, and the mask is forgotten. Which number
-    does the block become, to one decimal?
+    """The last block of the image holds one pixel of brightness 1 and three zeros from beyond the
+    edge. The score is minus the brightness, and the mask is forgotten. Which number does the block
+    become, to two digits?
     """
-    return float(softmax(-_WITH_ZEROS) @ _WITH_ZEROS)
+    return _block(-_WITH_ZEROS)
 
 
 without_the_mask.mistake(
     "as if the mask were there",
     "With the mask the pixel is alone and gets everything. Without it three zeros have scores, "
     "too, and better ones.",
-    9.0,
+    1.0,
 )
 without_the_mask.mistake(
     "as if all scores were equal",
-    "That is the mean of the four. Their scores are −9, 0, 0 and 0.",
-    2.25,
+    "That is the mean of the four. Their scores are −1, 0, 0 and 0.",
+    0.25,
 )
 without_the_mask.mistake(
     "as if the score were the brightness",
-    "Then the pixel wins, and the missing mask hardly shows. Here dark wins.",
-    float(softmax(_WITH_ZEROS) @ _WITH_ZEROS),
-    lambda answer: 8.5 < answer < 9,
+    "Then the pixel would win over each single zero. Here dark wins.",
+    _block(_WITH_ZEROS),
+    lambda answer: 0.46 < answer < 0.49,
 )
 without_the_mask.mistake(
     "the score taken for the value",
     "The minus is in the score. What is averaged are the pixels, and none is negative.",
-    -9.0,
+    -1.0,
     lambda answer: answer < 0,
 )
 
