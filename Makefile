@@ -24,10 +24,11 @@ check: .venv/installed ## style of the code, spelling of the prose
 	$(BIN)/ruff format --check .
 	$(BIN)/codespell
 
-format: .venv/installed ## put the code into the style that check wants, and the table of mechanisms into the README
+format: .venv/installed ## put the code into the style that check wants, and write what follows from other files
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	$(BIN)/python tools/content/readme_table.py
+	$(BIN)/python tools/content/plain_markdown.py
 
 notebooks: .venv/installed ## execute all chapters in place, keep text outputs, drop pictures
 	$(BIN)/python tools/running/notebooks.py

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import yaml
+from book_markdown import for_the_page
 from markdown_it import MarkdownIt
 from mdit_py_plugins.anchors import anchors_plugin
 from myst_parser.mdit_to_docutils.base import default_slugify
@@ -19,11 +20,11 @@ LINK = re.compile(r"\]\((?!https?://)([^)#]+)(?:#([^)]+))?\)")
 
 
 def text_of(path):
-    """Return the prose of a page."""
+    """Return the prose of a page, as the book reads it."""
     if path.suffix == ".md":
-        return path.read_text(encoding="utf-8")
+        return for_the_page(path.read_text(encoding="utf-8"))
     cells = nbformat.read(path, as_version=4).cells
-    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return for_the_page("\n\n".join(c.source for c in cells if c.cell_type == "markdown"))
 
 
 def threads(text):

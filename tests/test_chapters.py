@@ -8,6 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from book_markdown import for_the_page
+from links import text_of as prose
 
 from attention_book.checking.catalogue import all_chapters, all_exercises
 
@@ -39,12 +41,6 @@ def cells(path, kind):
     return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
 
 
-def prose(path):
-    if path.suffix == ".md":
-        return path.read_text(encoding="utf-8")
-    return "\n\n".join(cell.source for cell in cells(path, "markdown"))
-
-
 def code(path):
     return [cell.source for cell in cells(path, "code")]
 
@@ -74,7 +70,7 @@ def test_sections_stand_in_the_order_of_every_chapter(path):
 
 @pytest.mark.parametrize("path", TAUGHT, ids=name)
 def test_a_chapter_opens_with_its_idea_its_length_and_what_it_needs(path):
-    first = cells(path, "markdown")[0].source
+    first = for_the_page(cells(path, "markdown")[0].source)
     assert re.match(r"# .+\n\n\*[^*]+\.\*\n\n\*\*To read:\*\* .+ \*\*You need:\*\* ", first)
     assert "### Limit case" in prose(path)
 

@@ -12,6 +12,7 @@ import pytest
 import test_contract
 import torch
 import torch.nn.functional as F
+from book_markdown import for_the_page
 from links import CHAPTERS, names, text_of, threads, without_a_place
 from myst_parser.mdit_to_docutils.base import default_slugify
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -38,7 +39,7 @@ def sections(cells):
     for cell in cells:
         parts = ["", cell.source]
         if cell.cell_type == "markdown":
-            head, *rest = re.split(r"^## (.+)$", cell.source, flags=re.M)
+            head, *rest = re.split(r"^## (.+)$", for_the_page(cell.source), flags=re.M)
             parts = ["", head, *rest]
         for heading, text in zip(parts[::2], parts[1::2], strict=True):
             title = heading or title
@@ -50,8 +51,8 @@ def sections(cells):
 
 def rows(text):
     """Return the cells of each row of the table, without its head."""
-    table = re.search(r"^:::\{table\}.*?^:::$", text, re.M | re.S)[0]
-    lines = [line for line in table.splitlines() if line.startswith("|")][2:]
+    table = re.search(r"^(?:\|.*\n)+", text.partition("cards symptoms")[2], re.M)[0]
+    lines = table.splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 

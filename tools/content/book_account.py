@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import yaml
+from citations import with_roles
 from docutils import nodes
 from myst_parser.mdit_to_docutils.base import default_slugify
 from sphinx.util.docutils import SphinxDirective
@@ -27,7 +28,7 @@ def setup(app):
 
 def read(path):
     """Return the articles, each with its own statements, errors, questions and exercises."""
-    listing, *accounts = yaml.safe_load_all(Path(path).read_text(encoding="utf-8"))
+    listing, *accounts = yaml.safe_load_all(with_roles(Path(path).read_text("utf-8")))
     articles = {article["id"]: article for article in listing["articles"]}
     for account in accounts:
         number = account["statements"][0]["id"][1]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import yaml
+from citations import with_roles
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
@@ -17,7 +18,7 @@ def setup(app):
 
 def read(path):
     """Return the eras, each with its years, its name, its question and its entries."""
-    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    return yaml.safe_load(with_roles(Path(path).read_text(encoding="utf-8")))
 
 
 def fault(entry, publications):
