@@ -116,6 +116,16 @@ const Live = {
       this.make("caption", {}, caption), this.make("thead", {}, head), this.make("tbody", {}, ...body));
   },
 
+  // An image on a canvas: for each n its ink, from 0 to 1, its place and its colour.
+  image(ink, x, y, colour, attributes = {}) {
+    const size = [x, y].map((place) => Math.max(...ink.map((_, n) => place(n))) + 1);
+    const painted = new ImageData(...size);
+    ink.forEach((share, n) => painted.data.set([...colour(n), 255 * share], 4 * (x(n) + size[0] * y(n))));
+    const canvas = this.make("canvas", { width: size[0], height: size[1], ...attributes });
+    canvas.getContext("2d", { willReadFrequently: true }).putImageData(painted, 0, 0);
+    return canvas;
+  },
+
   // Put new content into a place, and keep the keyboard's focus where it was.
   show(place, ...content) {
     const at = place.contains(document.activeElement) && document.activeElement.dataset.at;

@@ -39,7 +39,7 @@ def draw(title, subtitle, logo, path):
     ax.text(64, 330, "\n".join(lines), size=size, weight="bold", va="center", color=plotting.INK)
     ax.text(64, 566, subtitle, size=19, va="center", color=plotting.MUTED)
     text = title if len(title.split()) > 2 else f"{title} {subtitle}"
-    _squares(ax, _weights(text), left=706, top=100, width=430)
+    _squares(ax, attention_of(text), left=706, top=100, width=430)
     with warnings.catch_warnings(action="error"):  # a letter that the font has not
         try:
             figure.savefig(drawn := BytesIO())
@@ -48,7 +48,7 @@ def draw(title, subtitle, logo, path):
     Image.open(drawn).convert("RGB").quantize(128).save(path, optimize=True)
 
 
-def _weights(text):
+def attention_of(text):
     """Return how much each word attends to each."""
     words = re.findall(r"\w+", text.lower())
     letters = np.array([[word.count(letter) for letter in ascii_lowercase] for word in words])
