@@ -60,6 +60,12 @@ function hasProgress() {
 
 addEventListener("DOMContentLoaded", bringStudy);
 
+// On a narrow window the contents lie over the page: who chose a section there wants to see it.
+document.addEventListener("click", ({ target }) => {
+  const drawer = target.closest?.("dialog[open]");
+  if (drawer?.querySelector(".nav-link") && target.closest("a[href*='#']")) drawer.close();
+});
+
 // Hover cards: what a link to a term, a source, an equation or a statement leads to, beside it.
 // All cards are in one script, so that they are also there when the book is read from a disk.
 const cards = {

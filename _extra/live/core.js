@@ -163,7 +163,12 @@ const Live = {
         event.preventDefault();
         to(position.map((x, n) => x + 0.2 * step[n]));
       });
-      handle.addEventListener("pointerdown", (event) => handle.setPointerCapture(event.pointerId));
+      // A finger on a point drags it; beside it, a swipe scrolls the page.
+      handle.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
+      handle.addEventListener("pointerdown", (event) => {
+        handle.setPointerCapture(event.pointerId);
+        handle.focus();
+      });
       handle.addEventListener("pointermove", (event) => {
         if (!handle.hasPointerCapture(event.pointerId)) return;
         const box = svg.getBoundingClientRect();

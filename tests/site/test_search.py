@@ -99,6 +99,63 @@ def test_english_words_are_found(open_page, query, place):
     assert place in ask(open_page("search.html"), query)
 
 
+SECTIONS = {
+    "why sqrt d_k": "part1/scaled_dot_product.html#why-divide-by-the-square-root",
+    "why divide by sqrt(d_k)?": "part1/scaled_dot_product.html#why-divide-by-the-square-root",
+    "uniform weights": "symptoms.html#all-weights-are-equal",
+    "flat attention weights": "symptoms.html#all-weights-are-equal",
+    "loss is nan": "symptoms.html#nan",
+    "one hot attention": "symptoms.html#one-weight-is-1-from-the-first-step",
+    "oom": "symptoms.html#slower-and-hungrier-than-it-should-be",
+    "kv cache wrong": "symptoms.html#right-in-training-wrong-in-generation",
+    "nondeterministic": "symptoms.html#another-answer-the-second-time",
+    "look ahead mask": "glossary.html#term-causal-mask",
+    "bahdanau vs luong": "faq.html#bahdanau-or-luong-what-is-the-difference",
+    "soft max": "part1/scaled_dot_product.html#what-the-softmax-does",
+    "saliency": "glossary.html#term-saliency-map",
+}
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_what_one_asks_leads_to_its_section(open_page, address, scheme):
+    page = open_page("", at=f"{address if scheme == 'http' else HTML.as_uri()}/search.html")
+    page.wait_for_function("Search.hasIndex()")
+    found = {query: ask(page, query) for query in SECTIONS}
+    assert not {q: found[q][:5] for q, place in SECTIONS.items() if place not in found[q][:5]}
+    assert all(len(places) == len(set(places)) for places in found.values())
+    assert not page.complaints
+
+
+def test_the_groups_of_synonyms_are_apart_and_of_use(open_page):
+    """Nothing stands twice in a group, and of each group the book has a member."""
+    page = open_page("search.html")
+    groups, known = page.evaluate("[bookSections.synonyms, Object.keys(bookSections.words)]")
+    assert len(groups) >= 20
+    for group in groups:
+        members = [tuple(member) for member in group]
+        assert all(members)
+        assert len(set(members)) > 1, group
+        assert any(set(member) <= set(known) for member in members), group
+
+
+def test_every_section_of_a_page_is_in_the_index(open_page):
+    page = open_page("search.html")
+    listed = page.evaluate("bookSections.sections.map(([page, place]) => page + '.html' + place)")
+    wanted = []
+    for name in (name for name in PAGES if name.startswith("chapters/")):
+        article = BeautifulSoup((HTML / name).read_text("utf-8"), "html.parser").article
+        ids = [section["id"] for section in article.select("section[id]")]
+        wanted += [name, *(f"{name}#{place}" for place in ids[1:])]
+    assert len(wanted) > 200
+    assert set(wanted) <= set(listed)
+
+
+def test_a_word_that_nobody_wrote_finds_nothing_and_says_so(open_page):
+    page = open_page("search.html")
+    assert ask(page, "xyzzyqua") == []
+    assert "did not match" in page.locator(".search-summary").inner_text()
+
+
 @views("desktop", "phone", pages=[name for name in PAGES if name != "404.html"])
 def test_every_page_has_a_field_to_search_from(view):
     view.keyboard.press("Control+k")
