@@ -1,4 +1,4 @@
-"""A phone: nothing printed over anything else, nothing in the way, nothing cut off without a hint."""
+"""A phone: nothing lies over anything else, nothing in the way, nothing cut without a hint."""
 
 import pytest
 from conftest import PAGES, SIZES, views
