@@ -20,7 +20,8 @@ def copy_book(folder):
         shutil.copy(ROOT / name, folder / name)
     (folder / "_toc.yml").write_text("format: jb-book\nroot: chapters/index\n")
     (folder / "chapters").mkdir()
-    shutil.copy(ROOT / "chapters/references.bib", folder / "chapters")
+    for name in ("references.bib", "synonyms.yml"):
+        shutil.copy(ROOT / "chapters" / name, folder / "chapters")
 
 
 def write(book, cells):
