@@ -142,6 +142,10 @@ AWAY_AND_BACK = [
         "::::{dropdown} If so\nOne.\n\n*Two.*\n::::\n\nOut.",
         "<details>\n<summary>If so</summary>\n\nOne.\n\n*Two.*\n\n</details>\n\nOut.",
     ),
+    (
+        ":::::{container} ways more\n- One\n- Two\n:::::\n\nOut.",
+        '<div class="ways more">\n\n- One\n- Two\n\n</div>\n\nOut.',
+    ),
 ]
 
 
@@ -156,6 +160,19 @@ def test_myst_becomes_plain_and_plain_becomes_myst(myst, plain):
 def test_the_keys_of_a_citation_stand_in_the_order_of_the_page():
     both = with_links("{cite:p}`koch1985shifts, itti1998model`", BIB)
     assert with_roles(both) == "{cite:p}`itti1998model,koch1985shifts`"
+
+
+def test_a_directive_with_lines_stands_in_a_comment():
+    text = "A\n\n<!-- {chapters}\nII: One\nIII: Two\n-->\n\n<!-- {b} -->\n\n<!-- a remark -->"
+    assert for_the_page(text) == (
+        "A\n\n```{chapters}\nII: One\nIII: Two\n```\n\n```{b}\n```\n\n<!-- a remark -->"
+    )
+    assert for_every_notebook(text, BIB) == text
+
+
+def test_what_only_a_notebook_needs_is_not_on_the_page():
+    text = 'One. <span class="in-notebook">Two\n[x](y.md).</span> Three.'
+    assert for_the_page(text) == "One. Three."
 
 
 def test_a_link_to_a_formula_keeps_its_words_and_gets_its_number():

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from book_markdown import for_the_page
 
 from attention_book.checking.catalogue import all_chapters, all_exercises, all_pauses
 from attention_book.checking.exercise import letters, plain
@@ -83,7 +84,7 @@ def test_each_stands_at_the_end_of_a_section_and_no_two_together(chapter):
     for before, cell, after in zip(cells, cells[1:], cells[2:], strict=False):
         if is_pause(cell):
             assert after.cell_type == "markdown", cell.source
-            assert HEADING.match(after.source), cell.source
+            assert HEADING.match(for_the_page(after.source)), cell.source
             assert not is_pause(before)
             assert not (before.cell_type == "markdown" and before.source.startswith("# "))
     assert not is_pause(cells[0])

@@ -7,7 +7,12 @@ On the left what stands in a source, on the right what Sphinx reads in its place
     <a id="equation-reinforce"></a> above $$...$$   $$...$$ (reinforce)
     <a id="what-it-costs"></a> above a heading      nothing: a page has this address by itself
     <!-- {family-map} -->                           the directive, of which notebooks show nothing
+    <span class="in-notebook">...</span>            nothing, since only notebooks need it
     <details>, <summary>, text, </details>          {dropdown}
+    <div class="ways">, text, </div>                {container} ways
+
+A directive in a comment may have lines of its own below its name. Between tags and text is an
+empty line, so that notebooks read the text as Markdown.
 """
 
 import json
@@ -23,7 +28,9 @@ FORMULA = r"\$\$\n(?:(?!\$\$).*\n)+?\$\$"
 NAMED_FORMULA = re.compile(rf'^<a id="equation-([\w-]+)"></a>\n({FORMULA})$', re.M)
 PLACE = re.compile(r'^<a id="(?!equation-)[^"]+"></a>\n', re.M)
 FORMULA_LINK = re.compile(r"\[([^\[\]]+)\]\([^)\s#]*#equation-([\w-]+)\)")
-DIRECTIVE = re.compile(r"^<!-- (\{[\w-]+\}.*?) -->$", re.M)
+DIRECTIVE = re.compile(r"^<!-- (\{[\w-]+\}.*?)(?: |\n((?:(?!-->).*\n)+))-->$", re.M)
+ONLY_IN_NOTEBOOKS = re.compile(r'\s*<span class="in-notebook">.*?</span>', re.S)
+BOX = re.compile(r'^<div class="([\w -]+)">\n\n((?:(?!</div>).*\n)+?)\n</div>$', re.M)
 FOLDED = re.compile(
     r"^<details>\n<summary>(.+?)</summary>\n\n((?:(?!</details>).*\n)+?)\n</details>$", re.M
 )
@@ -36,10 +43,12 @@ def setup(app):
 
 def for_the_page(text):
     """Return Markdown as MyST. What is MyST already stays as it is."""
+    text = ONLY_IN_NOTEBOOKS.sub("", text)
     text = PLACE.sub("", NAMED_FORMULA.sub(r"\2 (\1)", text))
     text = FORMULA_LINK.sub(r"\1 {eq}`\2`", text)
     text = FOLDED.sub(r"::::{dropdown} \1\n\2::::", text)
-    text = DIRECTIVE.sub(r"```\1\n```", text)
+    text = BOX.sub(r":::::{container} \1\n\2:::::", text)
+    text = DIRECTIVE.sub(r"```\1\n\2```", text)
     return with_roles(text)
 
 

@@ -23,6 +23,7 @@ from myst_parser.mdit_to_docutils.base import compute_unique_slug, default_slugi
 CHAPTERS = ROOT / "chapters"
 LABELLED_FORMULA = re.compile(rf"^({FORMULA}) \(([\w-]+)\)$", re.M)
 DROPDOWN = re.compile(r"^(:{3,})\{dropdown\} (.+)\n((?!:).*\n(?:.*\n)*?)\1$", re.M)
+CONTAINER = re.compile(r"^(:{3,})\{container\} (.+)\n((?!:).*\n(?:.*\n)*?)\1$", re.M)
 EMPTY_DIRECTIVE = re.compile(r"^(`{3,}|:{3,})(\{[\w-]+\}.*)\n\1$", re.M)
 LINK = re.compile(r"\]\(([^)\s#:]*)#([^)\s]+)\)")
 
@@ -31,6 +32,7 @@ def for_every_notebook(text, bibliography):
     """Return MyST as plain Markdown: the other way round of ``for_the_page``."""
     text = LABELLED_FORMULA.sub(r'<a id="equation-\2"></a>\n\1', text)
     text = DROPDOWN.sub(r"<details>\n<summary>\2</summary>\n\n\3\n</details>", text)
+    text = CONTAINER.sub(r'<div class="\2">\n\n\3\n</div>', text)
     text = EMPTY_DIRECTIVE.sub(r"<!-- \2 -->", text)
     return with_links(text, bibliography)
 
