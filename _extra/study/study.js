@@ -54,7 +54,8 @@ class Asked {
       event.preventDefault();
       this.check();
     });
-    box.replaceChildren(this.form, this.verdict);
+    const options = question.letters > 1 ? box.querySelector("ol") : null; // their letters are the answer
+    box.replaceChildren(...(options ? [options] : []), this.form, this.verdict);
     this.help = [...(box.closest("section.exercise")?.querySelectorAll("details.exercise-help") ?? [])];
     for (const hint of this.help) hint.addEventListener("toggle", () => this.countHints());
   }
@@ -63,7 +64,7 @@ class Asked {
   field() {
     const { choices, id } = this.question;
     if (!choices || this.question.letters > 1) return this.text();
-    const choice = ([letter, text]) => Study.make("label", {}, Study.make("input", { type: "radio", name: id, value: letter }), ...Study.marked(text));
+    const choice = ([letter, text]) => Study.make("label", {}, Study.make("input", { type: "radio", name: id, value: letter }), Study.make("span", {}, ...Study.marked(text)));
     return Study.make("fieldset", {}, Study.make("legend", { class: "visually-hidden" }, "Choose one"), ...Object.entries(choices).map(choice));
   }
 

@@ -64,14 +64,17 @@ def as_elsewhere(value):
 
 def with_decimal_commas(value):
     """Decimal commas, and semicolons between the numbers."""
-    return "; ".join(str(part).replace(".", ",") for part in value)
+    numbers = value if isinstance(value, list) else [value]
+    return "; ".join(str(number).replace(".", ",") for number in numbers)
 
 
 def ways(question):
     right = plain(question.solve())
     found = [as_python(right), as_lines(right), as_elsewhere(right)]
-    numbers = isinstance(right, list) and all(isinstance(part, float | int) for part in right)
-    return found + [with_decimal_commas(right)] * numbers
+    parts = right if isinstance(right, list) else [right]
+    if all(isinstance(part, float | int) for part in parts):
+        found.append(with_decimal_commas(right))
+    return found
 
 
 def wrong_answers(question):
@@ -149,6 +152,8 @@ def test_a_wrong_answer_gets_the_verdict_that_python_gives(question, asked):
     page, compared = asked(question.id.split(".")[0]), 0
     for answer in wrong_answers(question):
         verdict = question.check(answer)
+        if verdict:  # one of the numbers that are tried on every question
+            continue
         found = page.evaluate(
             ANSWER, [question.id, answer if isinstance(answer, str) else as_python(answer)]
         )
@@ -213,7 +218,7 @@ def test_the_verdict_is_announced_and_the_form_has_names(open_page):
     box = page.locator('[data-question="scaled_dot_product.similarity"]')
     assert box.get_by_role("textbox", name="Your answer").count() == 1
     assert box.get_by_role("status").count() == 1
-    choices = page.locator('[data-question="scaled_dot_product.one_key"]')
+    choices = page.locator('[data-question="scaled_dot_product.longer_key"]')
     assert choices.get_by_role("radio").count() >= 3
     assert choices.get_by_role("group", name="Choose one").count() == 1
 
