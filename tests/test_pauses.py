@@ -22,7 +22,7 @@ CHAPTERS = [
 PAUSES = [pause for name in CHAPTERS for pause in all_pauses(name)]
 PAGES = sorted(ROOT.glob("chapters/**/*.ipynb"))
 CELL = "from attention_book.pauses.{chapter} import {name}\n\n{name}.check(...)"
-HEADING = re.compile(r"(\([\w-]+\)=\n)?#{2,3} ")
+HEADING = re.compile(r'((\([\w-]+\)=|<a id="[\w-]+"></a>)\n)?#{2,3} ')
 
 
 def kind(pause):
