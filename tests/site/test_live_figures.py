@@ -6,6 +6,7 @@ from conftest import HTML, PAGES
 from sklearn.datasets import load_digits
 
 from attention_book.kernels.gaussian import reference as kernel_attention
+from attention_book.pooling.attention_pooling import reference as attention_pooling
 from attention_book.scores.scaled_dot_product import reference as scaled_dot_product
 from attention_book.softmax import softmax
 
@@ -59,9 +60,30 @@ def call_digits(half, beta):
     return {"weights": weights, "output": output}
 
 
+def call_pool(x, w):
+    x, w = np.array(x, float), np.array(w, float)
+    return {
+        "weights": attention_pooling.weights(x, w),
+        "output": attention_pooling.pool(x, w),
+    }
+
+
+def call_softmax_backward(scores, upstream):
+    """With one feature, a query of 1 and an output of one number, the keys are the scores."""
+    one, k, v = np.ones((1, 1)), np.array([scores], float).T, np.array([upstream], float).T
+    _, grad_scores, _ = scaled_dot_product.backward(one, k, v, one)
+    return {
+        "weights": scaled_dot_product.weights(one, k)[0],
+        "mean": scaled_dot_product.attention(one, k, v)[0, 0],
+        "scores": grad_scores[:, 0],
+    }
+
+
 CALLS = {
     "digits": call_digits,
     "softmax": call_softmax,
+    "softmax_backward": call_softmax_backward,
+    "pool": call_pool,
     "attention": call_attention,
     "hard": call_hard,
     "kernel": call_kernel,
@@ -161,6 +183,36 @@ def test_a_row_without_keys_is_zeros(open_figure):
     shown = agrees(figure)
     assert shown["result"]["weights"][2] == [0] * 6
     assert shown["result"]["output"][2] == [0, 0]
+
+
+def test_the_order_of_words_matters_only_with_places(open_figure):
+    _, figure = open_figure("pooling")
+    orders = figure.get_by_role("group", name="order of the words").get_by_role("button").all()
+    for places, vectors in (("without places", 1), ("with places", len(orders))):
+        figure.get_by_role("button", name=places).click()
+        found = set()
+        for order in orders:
+            order.click()
+            found.add(tuple(np.round(agrees(figure)["result"]["output"], 9)))
+        assert len(found) == vectors
+        assert f"{vectors} vectors" in figure.inner_text() or vectors == 1
+
+
+def test_steps_downhill_lower_the_mean_until_no_area_is_left(open_figure):
+    page, figure = open_figure("descent")
+    first = agrees(figure)
+    assert abs(sum(first["result"]["scores"])) < 1e-12
+    means = [first["result"]["mean"]]
+    for _ in range(12):
+        figure.get_by_role("button", name="a step downhill").click()
+        means.append(agrees(figure)["result"]["mean"])
+    assert (np.diff(means) < 0).all()
+    figure.get_by_role("button", name="back to the start").click()
+    assert agrees(figure) == first
+    for n in range(3):
+        figure.locator("input[type=range]").nth(n).focus()
+        page.keyboard.press("End")
+        assert agrees(figure)["arguments"]["scores"][n] == 6
 
 
 @each_figure
