@@ -113,13 +113,13 @@ def test_no_line_begins_with_a_sign_and_no_number_is_torn(view):
             const walker = document.createTreeWalker(
                 document.querySelector("article"), NodeFilter.SHOW_TEXT);
             for (let text; (text = walker.nextNode());) {
-                if (!text.parentElement.checkVisibility() || text.parentElement.closest("pre, math"))
-                    continue;
+                const { parentElement: box } = text;
+                if (!box.checkVisibility() || box.closest("pre, math")) continue;
                 if (text.previousSibling?.nodeName === "math") {
                     const sign = /^[,.;:!?)]/.exec(text.data);
                     const formula = text.previousSibling.getBoundingClientRect();
                     if (sign && place(text, sign[0].length - 1).left < formula.right - 2)
-                        torn.push(text.parentElement.textContent.slice(0, 60));
+                        torn.push(box.textContent.slice(0, 60));
                 }
                 for (const { index, 0: number } of text.data.matchAll(/\d[ \u202f]\d{3}(?!\d)/g))
                     if (place(text, index).bottom < place(text, index + 2).top + 2)
