@@ -66,6 +66,15 @@ document.addEventListener("click", ({ target }) => {
   if (drawer?.querySelector(".nav-link") && target.closest("a[href*='#']")) drawer.close();
 });
 
+// A figure opens in place. A click that wants a new tab gets it, and without scripts there is a link.
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest?.("article a.image-reference");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  await (document.enlarger ??= loadScript("look/enlarge.js"));
+  enlarge(link);
+});
+
 // Hover cards: what a link to a term, a source, an equation or a statement leads to, beside it.
 // All cards are in one script, so that they are also there when the book is read from a disk.
 const cards = {

@@ -93,7 +93,7 @@ def test_minutes_are_counted_in_text_and_code_up_to_the_exercises():
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.stem)
 def test_a_chapter_says_about_as_many_minutes_as_its_card(path):
     said = re.search(r"\*\*To read:\*\* (\d+) minutes", nbformat.read(path, 4).cells[0].source)
-    assert abs(int(said[1]) - book_chapters.chapter(path).minutes) <= 10
+    assert abs(int(said[1]) - book_chapters.chapter(path).minutes) <= 5
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.stem)

@@ -947,8 +947,31 @@ def test_a_heat_map_has_a_tile_for_each_cell_of_some_weight_and_for_the_one_that
     one, other = figure.axes
     assert [text.get_text() for text in one.texts] == ["60", "30", "? 1"]
     assert [text.get_text() for text in other.texts] == ["? 60"]
-    assert [text.get_position() for text in one.texts] == [(0.5, 0.5), (4.5, 0.5), (2.5, 2.5)]
-    assert [patch.get_xy() for patch in one.patches] == [(-0.5, -0.5), (3.5, -0.5), (1.5, 1.5)]
+    frames = [p.get_xy() for p in one.patches[1:] if p.get_width() == p.get_height() == 2]
+    assert frames == [(-0.5, -0.5), (3.5, -0.5), (1.5, 1.5)]
+
+
+def test_what_a_heat_map_marks_stays_clear_and_the_rest_is_faint():
+    """What is attended to is the last that should be veiled: neither by a veil nor by a label."""
+    for stride, size in ((2, 6), (2, 60)):
+        figure = figures.heat(
+            [np.ones((size, size))], [np.diag([0.6, 0.3, 0.01])], ["a"],
+            first=(stride - 1) / 2, stride=stride, title="one", columns=1,
+        )  # fmt: skip
+        figure.canvas.draw()
+        drawn = np.asarray(figure.canvas.buffer_rgba())[::-1]
+        ink = [drawn[_place(figure, stride * (n + 0.5) - 0.25)][:3].max() for n in range(3)]
+        assert ink[0] == ink[1] == 0
+        assert ink[2] > 100  # of 255: what is black in the image
+
+
+def _place(figure, n):
+    """Return the row and the column at which a figure shows pixel (n, n) of its image."""
+    return tuple(figure.axes[0].transData.transform((n, n)).round().astype(int)[::-1])
+
+
+def test_a_heat_map_is_drawn_for_light_and_for_dark_pages():
+    figure = figures.heat([np.zeros((4, 6))], [np.eye(2)], ["a"], first=0.5, stride=2, title="t")
     assert len(figure.png()) > 1000
     assert figure.png(dark=True) != figure.png()
 

@@ -126,6 +126,22 @@ const Live = {
     return canvas;
   },
 
+  // Numbers as bars, each named and written; bars of negative numbers lead to the left. The longest
+  // that there is room for is `limit`.
+  bars(values, { caption, names, limit = 1, digits = 2 }) {
+    const signed = values.some((x) => x < 0);
+    const room = signed ? 50 : 100, zero = signed ? 50 : 0;
+    const rows = values.map((x, n) => {
+      const length = Math.min(room, (Math.abs(x) / limit) * room);
+      const bar = this.make("span", { style: `width: ${length}%; left: ${x < 0 ? zero - length : zero}%` });
+      return this.make("tr", {}, this.make("th", { scope: "row" }, names[n]),
+        this.make("td", { class: "live-track" }, bar),
+        this.make("td", {}, x.toFixed(digits).replace("-", "−")));
+    });
+    return this.make("table", { class: "live-bars" },
+      this.make("caption", {}, caption), this.make("tbody", {}, ...rows));
+  },
+
   // Put new content into a place, and keep the keyboard's focus where it was.
   show(place, ...content) {
     const at = place.contains(document.activeElement) && document.activeElement.dataset.at;

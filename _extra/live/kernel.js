@@ -24,7 +24,7 @@ Live.figure("kernel", (root) => {
     };
     curve.setAttribute("points", xs.map((x) => `${px(x)},${px(-answer(x))}`).join(" "));
     Live.fill(question, { x1: px(state.x), x2: px(state.x), y1: 0, y2: 300 }, []);
-    Live.show(bars, Live.table([row], { caption: `weights at x = ${state.x.toFixed(2)}`, rows: ["weight"], columns: data.map((_, j) => `p${j}`) }));
+    Live.show(bars, Live.bars(row, { caption: `weights at x = ${state.x.toFixed(2)}`, names: data.map((_, j) => `p${j}`) }));
     const peak = Math.max(...row);
     says.textContent = `The answer there is ${y.toFixed(3)}; the largest weight is ${peak.toFixed(2)}: `
       + (peak > 0.99 ? "one point decides." : peak < 0.2 ? "nearly the mean of all." : "a few neighbours decide.");

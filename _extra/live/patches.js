@@ -23,10 +23,11 @@ Live.figure("patches", (root) => {
     const pick = () => { state.asks = n; draw(); };
     const cell = Live.svg("g", { transform: `translate(${x} ${y})`, tabindex: 0, role: "button", onclick: pick,
       onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); pick(); } } });
+    cell.append(Live.svg("rect", { width: 40, height: 40, class: "live-ground" })); // below the ink
     patch.forEach((ink, f) => cell.append(Live.svg("rect",
       { x: 20 * (f % 2), y: 20 * Math.floor(f / 2), width: 20, height: 20, class: "live-ink", style: `--ink: ${ink}` })));
     cell.append(Live.svg("rect", { width: 40, height: 40, class: "live-frame" }),
-      Live.svg("text", { x: 20, y: 25, "text-anchor": "middle" }));
+      Live.svg("text", { x: 3, y: 11 }));
     picture.append(cell);
     return cell;
   });

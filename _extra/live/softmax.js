@@ -6,7 +6,8 @@ Live.figure("softmax", (root) => {
   const state = { length: 64, scaled: "divided by √d", beta: 1 };
   let shown;
 
-  const bars = Live.make("div");
+  const bars = Live.make("div", { class: "live-side" });
+  const names = ["a", "b", "c", "d", "e"];
   const says = Live.make("p", { "aria-live": "polite" });
 
   function draw() {
@@ -17,10 +18,9 @@ Live.figure("softmax", (root) => {
       sum + weights.reduce((row, b, j) => row + ((i === j ? a : 0) - a * b) ** 2, 0), 0));
     const peak = Math.max(...weights);
     shown = { call: "softmax", arguments: { scores }, result: { weights, jacobian } };
-    Live.show(bars, Live.table([scores, weights], {
-      caption: "five keys of one query", rows: ["score", "weight"], columns: ["a", "b", "c", "d", "e"],
-      shade: (x) => (weights.includes(x) ? x : 0),
-    }));
+    Live.show(bars,
+      Live.bars(scores, { caption: "scores of five keys", names, limit: Math.max(...scores.map(Math.abs), 3) }),
+      Live.bars(weights, { caption: "their weights", names, digits: 3 }));
     says.textContent = `Largest weight ${peak.toFixed(3)}, size of the gradient |J| = ${jacobian.toPrecision(2)}: `
       + (jacobian < 0.01 ? "saturated, hardly anything is learned." : peak < 0.3 ? "nearly the mean." : "awake.");
   }

@@ -125,7 +125,7 @@ def test_it_is_short(name):
 def test_it_shows_what_the_package_computes(open_figure, name):
     page, figure = open_figure(name)
     agrees(figure)
-    for button in figure.locator(".live-choice button").all():
+    for button in figure.locator(".live-choice button[aria-pressed]").all():
         button.click()
         assert button.get_attribute("aria-pressed") == "true"
         agrees(figure)
@@ -213,6 +213,62 @@ def test_steps_downhill_lower_the_mean_until_no_area_is_left(open_figure):
         figure.locator("input[type=range]").nth(n).focus()
         page.keyboard.press("End")
         assert agrees(figure)["arguments"]["scores"][n] == 6
+
+
+def test_what_live_attention_tells_is_drawn_too(open_figure):
+    """The lines are as thick as the weights, and the diamond lies at the output."""
+    _, figure = open_figure("attention")
+    for choice in ("q0", "q1"):
+        figure.get_by_role("button", name=choice).click()
+        shown = agrees(figure)["result"]
+        focus = int(choice[1])
+        thick = figure.locator(".live-pull").evaluate_all(
+            "all => all.map(e => (parseFloat(e.style.strokeWidth) - 0.5) / 9)"
+        )
+        np.testing.assert_allclose(thick, 2 * shown["weights"][focus], atol=1e-3)
+        x, y = figure.locator(".live-output").evaluate(
+            """path => {
+                const place = path.transform.baseVal.consolidate().matrix;
+                return [place.e, place.f];
+            }"""
+        )
+        np.testing.assert_allclose([x / 50 - 3, 3 - y / 50], shown["output"][focus], atol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "number"), [("softmax", 1), ("kernel", 0)])
+def test_weights_are_drawn_as_bars_and_written_beside_them(open_figure, name, number):
+    _, figure = open_figure(name)
+    weights = np.ravel(agrees(figure)["result"]["weights"])
+    bars = figure.locator(".live-bars").nth(number)
+    widths = bars.locator(".live-track span").evaluate_all(
+        "all => all.map(e => parseFloat(e.style.width) / 100)"
+    )
+    np.testing.assert_allclose(widths, weights, atol=1e-3)
+    written = [float(text) for text in bars.locator("td:last-child").all_text_contents()]
+    np.testing.assert_allclose(written, weights, atol=5e-3)
+
+
+def test_a_score_below_zero_leads_to_the_left(open_figure):
+    _, figure = open_figure("softmax")
+    scores = agrees(figure)["arguments"]["scores"]
+    spans = figure.locator(".live-bars").first.locator(".live-track span")
+    ends = spans.evaluate_all(
+        "all => all.map(e => [parseFloat(e.style.left), parseFloat(e.style.width)])"
+    )
+    for score, (left, width) in zip(scores, ends, strict=True):
+        assert left + width == pytest.approx(50) if score < 0 else left == 50
+
+
+def test_the_weight_of_a_patch_does_not_veil_its_ink(open_figure):
+    _, figure = open_figure("patches")
+    for patch in figure.locator(".live-image > g").all():
+        order = patch.evaluate("g => [...g.children].map(e => e.getAttribute('class'))")
+        assert order == ["live-ground", *4 * ["live-ink"], "live-frame", None]
+        assert patch.evaluate("g => getComputedStyle(g.children[5]).fill") == "none"
+    fills = figure.locator(".live-ground").evaluate_all(
+        "all => all.map(e => getComputedStyle(e).fill)"
+    )
+    assert len(set(fills)) > 5
 
 
 @each_figure

@@ -99,6 +99,38 @@ def test_a_page_is_open_to_everyone(view):
     ]
 
 
+@views("phone", pages=[name for name in PAGES if name.startswith("chapters/")])
+def test_no_line_begins_with_a_sign_and_no_number_is_torn(view):
+    """Neither the comma behind a formula nor the 000 of 10 000 stands at the start of a line."""
+    found = view.evaluate(
+        r"""() => {
+            const torn = [], range = document.createRange();
+            const place = (text, at) => {
+                range.setStart(text, at);
+                range.setEnd(text, at + 1);
+                return range.getBoundingClientRect();
+            };
+            const walker = document.createTreeWalker(
+                document.querySelector("article"), NodeFilter.SHOW_TEXT);
+            for (let text; (text = walker.nextNode());) {
+                const { parentElement: box } = text;
+                if (!box.checkVisibility() || box.closest("pre, math")) continue;
+                if (text.previousSibling?.nodeName === "math") {
+                    const sign = /^[,.;:!?)]/.exec(text.data);
+                    const formula = text.previousSibling.getBoundingClientRect();
+                    if (sign && place(text, sign[0].length - 1).left < formula.right - 2)
+                        torn.push(box.textContent.slice(0, 60));
+                }
+                for (const { index, 0: number } of text.data.matchAll(/\d[ \u202f]\d{3}(?!\d)/g))
+                    if (place(text, index).bottom < place(text, index + 2).top + 2)
+                        torn.push(number);
+            }
+            return torn;
+        }"""
+    )
+    assert not found
+
+
 @views("dark desktop", "dark phone")
 def test_a_dark_screen_has_a_dark_page(view):
     theme = view.locator("html").get_attribute("data-theme")

@@ -15,7 +15,7 @@ from finishing import after_the_pages
 from sphinx.errors import SphinxError
 
 INDEX = "search/index.js"
-SYNONYMS = "chapters/synonyms.yml"
+SYNONYMS = Path(__file__).with_name("synonyms.yml")
 UNITS = nodes.section, nodes.definition_list_item
 NOT_READ = nodes.raw, nodes.comment, nodes.image
 
@@ -28,8 +28,8 @@ def setup(app):
 
 def notice_new_synonyms(app, env, added, changed, removed):
     """Return a page to read again when only the synonyms changed."""
-    written, source = Path(app.outdir, INDEX), Path(app.srcdir, SYNONYMS)
-    newer = written.exists() and source.stat().st_mtime > written.stat().st_mtime
+    written = Path(app.outdir, INDEX)
+    newer = written.exists() and SYNONYMS.stat().st_mtime > written.stat().st_mtime
     return [app.config.root_doc] if newer else []
 
 
@@ -49,11 +49,11 @@ def write_index(app):
             sections.append([name, place, title, len(counts := stems(text)), stems(title)])
             for word, times in Counter(counts).items():
                 words.setdefault(word, []).extend([number, times])
-    groups = yaml.safe_load(Path(app.srcdir, SYNONYMS).read_text("utf-8"))
+    groups = yaml.safe_load(SYNONYMS.read_text("utf-8"))
     synonyms = [[stems(member) for member in group] for group in groups]
     for group, members in zip(groups, synonyms, strict=True):
         if len(set(map(tuple, members))) < max(2, len(group)) or [] in members:
-            raise SphinxError(f"{SYNONYMS}: in {group} two are the same, or one is nothing")
+            raise SphinxError(f"{SYNONYMS.name}: in {group} two are the same, or one is nothing")
     found = {"sections": sections, "words": words, "synonyms": synonyms}
     written = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
     Path(app.outdir, INDEX).write_text(f"window.bookSections={written};\n", "utf-8")
