@@ -20,8 +20,7 @@ def copy_book(folder):
         shutil.copy(ROOT / name, folder / name)
     (folder / "_toc.yml").write_text("format: jb-book\nroot: chapters/index\n")
     (folder / "chapters").mkdir()
-    for name in ("references.bib", "synonyms.yml"):
-        shutil.copy(ROOT / "chapters" / name, folder / "chapters")
+    shutil.copy(ROOT / "chapters/references.bib", folder / "chapters")
 
 
 def write(book, cells):

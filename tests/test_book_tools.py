@@ -205,7 +205,7 @@ def test_a_field_that_is_missing_is_named(field):
 
 
 def test_the_words_of_a_title_attend_to_themselves_and_those_before():
-    weights = book_preview._weights("The attention: book")
+    weights = book_preview.attention_of("The attention: book")
     assert weights.shape == (3, 3)
     np.testing.assert_allclose(weights.sum(axis=1), 1)
     assert not np.triu(weights, 1).any()
