@@ -4,7 +4,9 @@
 {
   const { sections, words, synonyms } = window.bookSections;
   const LONGEST = 4; // words of a synonym
+  const ASKING = new Set(["why", "how", "what", "when", "where", "which", "doe", "do", "my", "i"]);
   const MOST = 25; // results: who has read these asks in other words
+  const OTHERS = 0.25; // what the members of a group count that stand there besides the best
   const usual = sections.reduce((sum, section) => sum + section[3], 0) / sections.length;
 
   // The sections in which a word stands, {section: times}. Of an unknown word: its continuations.
@@ -20,24 +22,35 @@
     return found;
   }
 
-  // How well each section answers to one word (BM25), twice as well where it is in the title.
-  function scores(word) {
-    const found = places(word);
-    const rare = Math.log(1 + sections.length / (found.size + 0.5));
+  // What a word tells of a section, by how many have it (Robertson and Spärck Jones, 1976): next to
+  // nothing where most do.
+  const rarity = (count) => Math.max(0.1, Math.log((sections.length - count + 0.5) / (count + 0.5)));
+
+  // A synonym of several words stands where all of them do, as often as the rarest of them.
+  function placesOfAll([first, ...others]) {
+    const more = others.map(places);
+    const all = [...places(first)].filter(([section]) => more.every((found) => found.has(section)));
+    return all.map(([section, times]) =>
+      [section, more.reduce((least, found) => Math.min(least, found.get(section)), times)]);
+  }
+
+  // How well each section answers to a synonym (BM25), better where it is in the title or all of it.
+  function scores(member) {
+    const found = placesOfAll(member);
+    const rare = rarity(found.length);
     const rate = ([section, times]) => {
       const [, , , length, title] = sections[section];
       const full = (2.2 * times) / (times + 1.2 * (0.25 + (0.75 * length) / usual));
-      return [section, rare * (full + (title.includes(word) ? 3 : 0))];
+      const named = member.every((word) => title.includes(word));
+      return [section, rare * (full + (named ? 2 + (4 * member.length) / title.length : 0))];
     };
-    return new Map([...found].map(rate));
+    return found.map(rate);
   }
 
-  // A synonym of several words stands where all of them do.
-  function scoresOfAll(member) {
-    const [first, ...others] = member.map(scores);
-    const all = [...first].filter(([section]) => others.every((found) => found.has(section)));
-    return all.map(([section, score]) =>
-      [section, others.reduce((sum, found) => sum + found.get(section), score) / member.length]);
+  // The words of a query, stemmed, without those that only make it a question.
+  function told(terms) {
+    const rest = terms.filter((word) => !ASKING.has(word));
+    return rest.length ? rest : terms;
   }
 
   // Split a query into its parts, each with what may stand for it, the longest synonyms first.
@@ -56,30 +69,39 @@
     return found;
   }
 
-  // Return [[section, score], …], the best first. A section that answers to all parts comes first.
+  // How well each section answers to a part: by its best member, and a little by the others.
+  function scoresOfPart(part) {
+    const found = new Map();
+    part.forEach((member, n) => {
+      for (const [section, score] of scores(member)) {
+        found.set(section, [...found.get(section) ?? [], n ? 0.8 * score : score]);
+      }
+    });
+    const join = (all) => OTHERS * all.reduce((a, b) => a + b) + (1 - OTHERS) * Math.max(...all);
+    return [...found].map(([section, all]) => [section, join(all)]);
+  }
+
+  // Return [[section, score], …], the best first. A section that answers to all parts comes first;
+  // a part to which most sections answer, such as "attention", hardly counts.
   function search(query) {
     const total = new Map();
-    const asked = parts(query);
-    for (const part of asked) {
-      const best = new Map();
-      part.forEach((member, n) => {
-        for (const [section, score] of scoresOfAll(member)) {
-          best.set(section, Math.max(best.get(section) ?? 0, n ? 0.8 * score : score));
-        }
-      });
-      for (const [section, score] of best) {
-        const { sum, parts: answered } = total.get(section) ?? { sum: 0, parts: 0 };
-        total.set(section, { sum: sum + score, parts: answered + 1 });
+    let whole = 0;
+    for (const part of parts(query).map(scoresOfPart)) {
+      const rare = rarity(part.length);
+      whole += rare;
+      for (const [section, score] of part) {
+        const { sum, answered } = total.get(section) ?? { sum: 0, answered: 0 };
+        total.set(section, { sum: sum + score, answered: answered + rare });
       }
     }
     return [...total]
-      .map(([section, { sum, parts: answered }]) => [section, sum * (answered / asked.length) ** 2])
+      .map(([section, { sum, answered }]) => [section, sum * (answered / whole) ** 2])
       .sort((a, b) => b[1] - a[1]).slice(0, MOST);
   }
 
   // In the place of Sphinx's own search for words. Names of objects keep the first places.
   Search.performTermsSearch = (terms) => {
-    const found = search([...terms]);
+    const found = search(told([...terms]));
     const { docnames, titles, filenames } = Search._index;
     return found.map(([section, score]) => {
       const [page, place, title] = sections[section];

@@ -112,6 +112,9 @@ SECTIONS = {
     "look ahead mask": "glossary.html#term-causal-mask",
     "bahdanau vs luong": "faq.html#bahdanau-or-luong-what-is-the-difference",
     "soft max": "part1/scaled_dot_product.html#what-the-softmax-does",
+    "why is attention slow": "symptoms.html#slower-and-hungrier-than-it-should-be",
+    "attention": "glossary.html#term-attention",
+    "temperature of softmax": "part1/scaled_dot_product.html#what-the-softmax-does",
     "saliency": "glossary.html#term-saliency-map",
 }
 

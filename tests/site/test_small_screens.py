@@ -83,6 +83,7 @@ def test_a_swipe_over_a_live_figure_scrolls_and_one_on_a_point_drags(open_page, 
     page = open_page(PLANES[name], width=WIDTH, has_touch=True, is_mobile=True)
     plane = page.locator(f".live-{name} .live-plane").first
     plane.evaluate("e => e.scrollIntoView({block: 'center'})")
+    page.wait_for_timeout(500)  # what stands above was never drawn, and finds its height now
     point = plane.locator(".live-point").first
     before, place = page.evaluate("scrollY"), point.get_attribute("transform")
     swipe(page, point.bounding_box(), up=60)
