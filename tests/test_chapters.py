@@ -167,7 +167,11 @@ def test_the_page_of_an_exercise_says_what_the_package_says(path):
     for number, (variant, exercise_name) in enumerate(exercises_of_a_page(path), 1):
         (exercise,) = [e for e in all_exercises(variant) if e.name == exercise_name]
         head = f"### Exercise {number}: {exercise.title}\n\n"
-        assert f"{head}*{exercise.difficulty}, {exercise.minutes} minutes*\n\n" in text
+        head += f"*{exercise.difficulty}, {exercise.minutes} minutes*, on "
+        _, found, below = text.partition(head)
+        assert found
+        section = re.match(r"\[([^]]+)\]\(#[^)]+\)\n\n", below)[1]
+        assert re.search(rf"^##+ {re.escape(section)}$", text, re.M)
         assert any(f"{exercise_name}.check(" in source for source in code(path))
 
 
