@@ -3,25 +3,28 @@
 Usage: python tools/content/readme_table.py            (make format calls it)
 """
 
+import re
 from pathlib import Path
 
 from attention_book.family import limit_cases, mechanisms
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
 BEGIN, END = "<!-- mechanisms -->\n", "<!-- end of mechanisms -->\n"
 
 
 def table():
-    """Return one line for each mechanism that is more than the simplest, family by family."""
+    """Return one line for each mechanism that is more than the simplest, in the book's order."""
     lines = [
         "| mechanism | chapter | package | compared with | becomes |",
         "|---|---|---|---|---|",
     ]
     cases = limit_cases()
-    for mechanism in sorted(mechanisms(), key=lambda m: m.variant):
-        if mechanism.source is None:
-            continue
-        page = mechanism.at.partition("#")[0]
+    contents = re.findall(r"chapters/(\S+)", (ROOT / "_toc.yml").read_text("utf-8"))
+    taught = [(m.at.partition("#")[0], m) for m in mechanisms() if m.source is not None]
+    for page, mechanism in sorted(
+        taught, key=lambda pair: (contents.index(pair[0].removesuffix(".ipynb")), pair[1].variant)
+    ):
         chapter = page.removesuffix(".ipynb")
         folder = mechanism.variant.replace(".", "/")
         becomes = dict.fromkeys(c.special.name for c in cases if c.general is mechanism)
