@@ -1,5 +1,7 @@
 """The parts of the book's extensions that need no build."""
 
+import doctest
+import importlib
 import subprocess
 import sys
 from datetime import date
@@ -19,6 +21,16 @@ from fontTools.ttLib import TTFont
 from pybtex.database import parse_string
 from small_book import ROOT
 from sphinx.errors import SphinxError
+
+EXAMPLES = [p.stem for p in (ROOT / "tools").rglob("*.py") if ">>> " in p.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_the_examples_in_the_tools_are_true(name):
+    failed, tried = doctest.testmod(importlib.import_module(name))
+    assert tried
+    assert not failed
+
 
 # Formulas ----------------------------------------------------------------------------------------
 

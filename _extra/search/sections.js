@@ -15,8 +15,10 @@
       : Object.keys(words).filter((other) => word.length > 2 && other.startsWith(word));
     const found = new Map();
     for (const one of known) {
+      let section = 0;
       for (let i = 0; i < words[one].length; i += 2) {
-        found.set(words[one][i], (found.get(words[one][i]) ?? 0) + words[one][i + 1]);
+        section += words[one][i];
+        found.set(section, (found.get(section) ?? 0) + words[one][i + 1]);
       }
     }
     return found;

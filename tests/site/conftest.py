@@ -17,12 +17,11 @@ PAGES = sorted(path.relative_to(HTML).as_posix() for path in HTML.glob("**/*.htm
 SIZES = {"desktop": 1400, "phone": 390}
 each_size = pytest.mark.parametrize("size", SIZES)
 PAPER = 718  # CSS pixels between the margins of A4
-# How each page is looked at. The dark ones are those of a browser that writes from right to left,
-# one of them from a disk; paper is printed from a dark screen.
+# How each page is looked at. The dark one is that of a browser that writes from right to left, and
+# it opens the page from a disk; paper is printed from a dark screen.
 VIEWS = {
     "desktop": {"width": SIZES["desktop"]},
     "phone": {"width": SIZES["phone"]},
-    "dark desktop": {"width": SIZES["desktop"], "scheme": "dark", "locale": "ar"},
     "dark phone": {"width": SIZES["phone"], "scheme": "dark", "locale": "ar", "disk": True},
     "without scripts": {"width": SIZES["desktop"], "java_script_enabled": False},
     "paper": {"width": PAPER, "scheme": "dark", "media": "print"},

@@ -8,7 +8,7 @@ from conftest import SIZES, each_size, views
 CHAPTER = "chapters/part1/scaled_dot_product.html"
 
 
-@views("dark desktop", "dark phone")
+@views("dark phone")
 def test_a_browser_that_writes_from_right_to_left_shows_the_page_as_it_is(view):
     assert view.evaluate("navigator.language") == "ar"
     assert view.evaluate("getComputedStyle(document.body).direction") == "ltr"

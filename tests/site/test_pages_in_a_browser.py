@@ -163,7 +163,7 @@ def test_no_line_begins_with_a_sign_and_no_number_is_torn(view):
     assert not found
 
 
-@views("dark desktop", "dark phone")
+@views("dark phone")
 def test_a_dark_screen_has_a_dark_page(view):
     theme = view.locator("html").get_attribute("data-theme")
     assert theme in ("dark", None)  # the page for addresses that do not exist has no themes
@@ -171,12 +171,12 @@ def test_a_dark_screen_has_a_dark_page(view):
     assert shade > 150
 
 
-@views("desktop", "phone", "dark desktop", "dark phone")
+@views("desktop", "phone", "dark phone")
 def test_a_page_has_nothing_to_complain_of(view):
     assert not view.complaints
 
 
-@views("desktop", "phone", "dark desktop")
+@views("desktop", "phone")
 def test_a_page_asks_nobody_else(view, address):
     assert view.asked
     assert not [url for url in view.asked if not url.startswith((address, "data:"))]
@@ -197,7 +197,7 @@ def test_a_page_is_light(view, address):
     assert sum(weights.values()) < 300_000, weights
 
 
-@views("desktop", "phone", "dark desktop", "dark phone")
+@views("desktop", "phone", "dark phone")
 def test_a_page_does_not_scroll_sideways(view):
     assert view.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

@@ -172,8 +172,8 @@ class Choose(SphinxDirective):
 def formula(text):
     """Return a formula of Python as one of LaTeX.
 
-    >>> formula("n**2*d + n*window")
-    '$n^2 d + n \\text{window}$'
+    >>> print(formula("n**2*d + n*window"))
+    $n^2 d + n \\text{window}$
     """
     text = re.sub(r"[A-Za-z]{2,}", lambda name: rf"\text{{{name[0]}}}", text)
     return f"${text.replace('**', '^').replace('*', ' ')}$"

@@ -48,15 +48,28 @@ def write_index(app):
             number = len(sections)
             sections.append([name, place, title, len(counts := stems(text)), stems(title)])
             for word, times in Counter(counts).items():
-                words.setdefault(word, []).extend([number, times])
+                words.setdefault(word, {})[number] = times
     groups = yaml.safe_load(SYNONYMS.read_text("utf-8"))
     synonyms = [[stems(member) for member in group] for group in groups]
     for group, members in zip(groups, synonyms, strict=True):
         if len(set(map(tuple, members))) < max(2, len(group)) or [] in members:
             raise SphinxError(f"{SYNONYMS.name}: in {group} two are the same, or one is nothing")
-    found = {"sections": sections, "words": words, "synonyms": synonyms}
+    places = {word: steps(found) for word, found in words.items()}
+    found = {"sections": sections, "words": places, "synonyms": synonyms}
     written = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
     Path(app.outdir, INDEX).write_text(f"window.bookSections={written};\n", "utf-8")
+
+
+def steps(places):
+    """Return where a word stands, and how often there, as steps from one section to the next.
+
+    Steps are small and much alike, which makes the script a third smaller when it is compressed.
+
+    >>> steps({3: 1, 10: 2})
+    [3, 1, 7, 2]
+    """
+    before = [0, *places]
+    return [n for at, (i, times) in enumerate(places.items()) for n in (i - before[at], times)]
 
 
 def sections_of(doctree):
