@@ -221,8 +221,8 @@ def alone(check):
 
 
 def answers(section):
-    """Run a section, its check pasted alone; return what the check answered to what follows it."""
-    check, *rest = section.code
+    """Run a section, its check pasted alone; return what the check says under *Wrong and right*."""
+    check, tried, *rest = section.code
     given = []
 
     def recorded(function):
@@ -235,9 +235,11 @@ def answers(section):
     names = {"__name__": "page"}
     run_quietly(NAMES, names)
     names |= {name: recorded(function) for name, function in alone(check).items()}
+    run_quietly(tried, names)
+    said = list(given)
     for source in rest:
         run_quietly(source, names)
-    return given
+    return said
 
 
 @each_symptom
