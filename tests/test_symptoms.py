@@ -1,5 +1,10 @@
-"""The page of symptoms: the table leads to the sections, and the checks find what they say."""
+"""The page of symptoms: the table leads to the sections, and the checks find what they say.
 
+Each section is built alike: what one sees and its causes, a check that runs alone, the wrong lines
+and the right ones, links into the book, threads.
+"""
+
+import ast
 import contextlib
 import io
 import re
@@ -29,8 +34,15 @@ INTO_THE_BOOK = re.compile(r"\]\(part\d/")
 
 class Section(NamedTuple):
     title: str
-    prose: str
-    code: tuple
+    cells: tuple  # of (kind, text), in their order
+
+    @property
+    def prose(self):
+        return "\n".join(text for kind, text in self.cells if kind == "markdown")
+
+    @property
+    def code(self):
+        return tuple(text for kind, text in self.cells if kind == "code")
 
 
 def sections(cells):
@@ -43,10 +55,10 @@ def sections(cells):
             parts = ["", head, *rest]
         for heading, text in zip(parts[::2], parts[1::2], strict=True):
             title = heading or title
-            prose, code = found.setdefault(title, ([], []))
-            (code if cell.cell_type == "code" else prose).append(text)
+            if text.strip():
+                found.setdefault(title, []).append((cell.cell_type, text))
     found.pop(None, None)
-    return [Section(name, "\n".join(p), tuple(c)) for name, (p, c) in found.items()]
+    return [Section(name, tuple(parts)) for name, parts in found.items()]
 
 
 def rows(text):
@@ -62,6 +74,7 @@ def shown(text):
 
 
 CELLS = nbformat.read(PAGE, as_version=4).cells
+NAMES = next(cell.source for cell in CELLS if cell.cell_type == "code")  # for all that follow
 SECTIONS = sections(CELLS)
 SYMPTOMS = [section for section in SECTIONS if section.title not in TOOLS]
 ROWS = rows(text_of(PAGE))
@@ -151,7 +164,161 @@ def test_a_section_is_read_as_it_stands():
     one, two = sections(cells)
     assert (one.title, one.code) == ("One", ("1",))
     assert one.prose.split() == ["Text.", "More."]
+    assert [kind for kind, _ in one.cells] == ["markdown", "code", "markdown"]
     assert (two.title, two.prose.strip(), two.code) == ("Two", "Other.", ("2",))
+
+
+# How a section is built ---------------------------------------------------------------------------
+
+
+def faults(section):
+    """Return how a section departs from what all of them share; none is right."""
+    cells = [(kind, text.strip()) for kind, text in section.cells]
+    if [kind for kind, _ in cells[:5]] != ["markdown", "code", "markdown", "code", "markdown"]:
+        return ["cells in another order"]
+    (_, opening), (_, check), (_, between), (_, tried), *_ = cells
+    causes, marked, _ = opening.partition("\n\n*The check*")
+    first, *more = causes.split("\n\n")
+    after = section.prose.partition("*Wrong and right*")[2]
+    found = {
+        "no sentence on the cause": first.startswith(("-", "*")) or not marked,
+        "more than a list of further causes": any(not part.startswith("- ") for part in more),
+        "long before the check": len(shown(causes).split()) > 130,
+        "the check is marked elsewhere": "\n\n" in opening.removeprefix(causes).strip(),
+        "a long check": check.count("\n") > 20,
+        "wrong and right are marked elsewhere": not between.startswith("*Wrong and right*")
+        or "\n" in between,
+        "no wrong line": "# wrong" not in tried,
+        "no right line": "# right" not in tried,
+        "no assertion": "assert" not in tried,
+        "nothing printed": "print(" not in tried,
+        "no link before the threads": not INTO_THE_BOOK.search(
+            after.partition("*It happened to*")[0]
+        ),
+    }
+    return [fault for fault, there in found.items() if there]
+
+
+def run_quietly(source, names):
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(source, "cell", "exec"), names)
+
+
+def alone(check):
+    """Run a check in an empty namespace, as somebody who pastes it; return its functions."""
+    tree = ast.parse(check)
+    imported = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module] if isinstance(node, ast.ImportFrom) else [])
+        + [alias.name for alias in node.names if isinstance(node, ast.Import)]
+    }
+    assert imported <= {"numpy", "torch", "math"}
+    names = {"__name__": "pasted"}
+    run_quietly(check, names)
+    return {node.name: names[node.name] for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def answers(section, further=True):
+    """Run a section, its check pasted alone; return what the check says under *Wrong and right*.
+
+    What follows may use no other section either, unless it is not to be run, ``further=False``.
+    """
+    check, tried, *rest = section.code
+    given = []
+
+    def recorded(function):
+        def call(*arguments, **options):
+            given.append(function(*arguments, **options))
+            return given[-1]
+
+        return call
+
+    names = {"__name__": "page"}
+    run_quietly(NAMES, names)
+    names |= {name: recorded(function) for name, function in alone(check).items()}
+    run_quietly(tried, names)
+    said = list(given)
+    for source in rest if further else ():
+        run_quietly(source, names)
+    return said
+
+
+@each_symptom
+def test_a_section_is_built_like_all(section):
+    assert faults(section) == []
+
+
+@each_symptom
+def test_a_check_runs_alone_and_tells_wrong_from_right(section):
+    given = answers(section)
+    assert len({repr(answer) for answer in given}) >= 2
+
+
+@pytest.mark.parametrize("title", TOOLS)
+def test_the_checks_of_no_section_run_alone(title):
+    (section,) = [section for section in SECTIONS if section.title == title]
+    assert len({repr(answer) for answer in answers(section, further=False)}) >= 2
+
+
+OPENING = ("markdown", "It is this.\n\n- Or that.\n\n*The check*")
+CHECK = ("code", "import numpy as np\n\n\ndef even(n):\n    return np.mod(n, 2) == 0")
+MARK = ("markdown", "*Wrong and right*")
+TRIED = ("code", "n = 3  # wrong\nm = 4  # right\nprint(even(n), even(m))\nassert even(m)")
+CLOSING = ("markdown", "See [this](part1/a.ipynb).\n\n*It happened to*\n\n- Nobody.")
+GOOD = (OPENING, CHECK, MARK, TRIED, CLOSING)
+
+
+def with_cell(place, old="", new=""):
+    kind, text = GOOD[place]
+    assert old in text
+    return (*GOOD[:place], (kind, text.replace(old, new)), *GOOD[place + 1 :])
+
+
+def test_a_made_up_section_has_no_fault():
+    assert faults(Section("Made up", GOOD)) == []
+    assert answers(Section("Made up", GOOD)) == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("cells", "fault"),
+    [
+        ((OPENING, MARK, TRIED, CHECK, CLOSING), "cells in another order"),
+        (GOOD[:1] + GOOD[2:], "cells in another order"),
+        (GOOD[:3] + GOOD[4:], "cells in another order"),
+        (with_cell(0, "It is this.\n\n"), "no sentence on the cause"),
+        (with_cell(0, "*The check*"), "no sentence on the cause"),
+        (with_cell(0, "- Or that.", "Or that."), "more than a list of further causes"),
+        (with_cell(0, "that.", "that " * 140), "long before the check"),
+        (with_cell(0, "*The check*", "*The check*\n\nMore."), "the check is marked elsewhere"),
+        (with_cell(1, "np\n", "np\n" + 20 * "\n"), "a long check"),
+        (with_cell(2, "*Wrong and right*", "See."), "wrong and right are marked elsewhere"),
+        (with_cell(3, "# wrong", "# one"), "no wrong line"),
+        (with_cell(3, "# right", "# two"), "no right line"),
+        (with_cell(3, "assert "), "no assertion"),
+        (with_cell(3, "print"), "nothing printed"),
+        (with_cell(4, "part1/a.ipynb", "#here"), "no link before the threads"),
+        (with_cell(4, "See", "*It happened to*\n\nSee"), "no link before the threads"),
+    ],
+)
+def test_a_fault_of_a_section_is_named(cells, fault):
+    assert fault in faults(Section("Made up", cells))
+
+
+@pytest.mark.parametrize(
+    ("cells", "error"),
+    [
+        (with_cell(1, "import numpy as np"), NameError),
+        (with_cell(1, "np.mod(n, 2)", "sees(n)"), NameError),
+        (with_cell(1, "import numpy as np", "from attention_book import masks"), AssertionError),
+        (with_cell(1, "import numpy as np", "import attention_book.masks as np"), AssertionError),
+        (with_cell(3, "even(m))", "odd(m))"), NameError),
+    ],
+)
+def test_a_check_that_needs_another_cell_fails(cells, error):
+    with pytest.raises(error):
+        answers(Section("Made up", cells))
 
 
 # The checks of the page find what they say -------------------------------------------------------
@@ -331,7 +498,7 @@ def test_the_map_is_the_mask(page):
 @pytest.mark.parametrize(
     ("inputs", "mask", "where"),
     [
-        ((0.0, 1.0, 1.0), True, "in the softmax or behind it"),
+        ((0.0, 1.0, 1.0), True, "not before the softmax"),
         ((1.0, 1.0, np.nan), True, "in the inputs"),
         ((np.inf, 1.0, 1.0), True, "in the inputs"),
         ((1e30, 1e30, 1.0), True, "in the dot products, before the scale"),
@@ -346,7 +513,7 @@ def test_where_nan_begins(page, inputs, mask, where):
 def test_a_row_that_sees_something_is_no_empty_row(page):
     q, k, v = torch.ones(3, 2, 4)
     half = torch.eye(2, dtype=torch.bool)
-    assert page["where_nan_begins"](q, k, v, half) == "in the softmax or behind it"
+    assert page["where_nan_begins"](q, k, v, half) == "not before the softmax"
 
 
 def test_tiles_are_the_softmax_in_any_size(page):
@@ -358,6 +525,82 @@ def test_tiles_are_the_softmax_in_any_size(page):
         hidden = np.concatenate([np.full(3, -np.inf), scores])
         found = page["in_tiles"](hidden, np.concatenate([np.zeros(3), v]), size, guard=True)
         assert np.isclose(found, expected)
+
+
+def test_the_future_is_seen_where_it_is(page):
+    tokens = torch.tensor([[3, 0, 1, 4, 0, 2], [0, 0, 0, 1, 1, 1]])
+
+    def model(tokens, *, from_later=()):
+        hot = F.one_hot(tokens, 5).float().cumsum(dim=1)
+        for earlier, later in from_later:
+            hot[1, earlier] += 1e-3 * tokens[1, later]
+        return hot
+
+    assert page["sees_the_future"](model, tokens) == []
+    leaks = ((1, 5), (3, 4))
+    found = page["sees_the_future"](lambda x: model(x, from_later=leaks), tokens)
+    assert found == [1, 3]
+
+
+@pytest.mark.parametrize("library", [np, torch])
+def test_the_order_is_heard_in_either_library(page, library):
+    x = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(np.float32)
+    x, places = (library.asarray(a) for a in (x, np.arange(5.0, dtype=np.float32)[:, None]))
+    assert not page["hears_order"](lambda x: x.cumsum(1), x)
+    assert page["hears_order"](lambda x: (x * places).cumsum(1), x)
+
+
+def test_chunks_of_a_causal_program_agree(page):
+    x = np.random.default_rng(0).standard_normal((7, 2))
+    assert page["wrong_in_chunks"](lambda x, sizes: x.cumsum(0), x) == {3: [], 7: []}
+
+    def forgets(x, sizes):
+        return np.concatenate([part.cumsum(0) for part in np.split(x, np.cumsum(sizes)[:-1])])
+
+    assert page["wrong_in_chunks"](forgets, x) == {3: [1, 2, 4, 5], 7: [1, 2, 3, 4, 5, 6]}
+
+
+def test_growth_is_that_of_the_largest_tensor(page):
+    assert page["growth"](lambda x: x * x) == 2
+    assert page["growth"](lambda x: (x @ x.mT).exp()) == 4
+    assert page["growth"](lambda x: (x.mT @ x).exp(), L=64) == 2
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_a_neighbour_is_heard_through_padding_alone(page, left):
+    short, long = torch.tensor([[2, 1]]), torch.tensor([[3, 1, 2, 2, 1]])
+
+    def total(tokens, real):
+        return (tokens * real).sum(dim=1, keepdim=True).expand(tokens.shape).float()
+
+    def length(tokens, real):
+        return torch.full(tokens.shape, tokens.shape[1], dtype=torch.float)
+
+    def across(tokens, real):
+        return tokens.float() + tokens.sum()
+
+    for model, heeds in ((total, False), (length, True), (across, True)):
+        assert page["heeds_its_neighbour"](model, short, long, left=left) == heeds
+
+
+def test_a_mask_is_read_for_its_padding(page):
+    real = np.array([False, True, True])
+    causal = masks.causal(3)
+    found = page["padding_in"]((causal & real)[None, None], real)
+    assert found == {"real sees padding": False, "sees nothing": [0]}
+    assert page["padding_in"](causal, real)["real sees padding"]
+    joined = real[:, None] == real
+    assert page["padding_in"](joined, real) == {"real sees padding": False, "sees nothing": []}
+    assert page["padding_sees_padding"](joined, real)
+    assert not page["padding_sees_padding"](joined & real, real)
+
+
+def test_what_a_picture_shows_and_what_is_carried(page):
+    weights = np.array([[[0.5, 0.5, 0.0]], [[0.0, 0.5, 0.5]]])
+    v = np.array([3.0, 1.0, 1.0])[:, None] * np.ones((2, 3, 4))
+    found = page["read_picture"](torch.from_numpy(weights), v)
+    used = np.exp(-(2 * 0.25 * np.log(0.25) + 0.5 * np.log(0.5)))
+    np.testing.assert_allclose([*found.values()], [2, used, 0.5, 1 / 3])
 
 
 def test_the_spread_of_pytorchs_scores_is_one(page):
