@@ -17,6 +17,7 @@ from sklearn.neighbors import KNeighborsRegressor, RadiusNeighborsRegressor
 from witnesses import average_by_loop, beside, close, dot, some_mask, tensors
 
 from attention_book import masks
+from attention_book.figures import kernel_attention as figures
 from attention_book.kernels.any_kernel import module as any_module
 from attention_book.kernels.any_kernel import reference as any_kernel
 from attention_book.kernels.gaussian import module as gaussian_module
@@ -545,3 +546,14 @@ def test_a_bad_kernel_is_named(regress, kernel, message):
 
 def test_reference_takes_lists_of_floats():
     close(reference.attention([[1.0]], [[2.0]], [[3.0, 4.0]], gamma=1), np.array([[3.0, 4.0]]))
+
+
+# Figures -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", [None, 2.0])
+def test_a_figure_of_fits_marks_the_place_asked_about(asked):
+    x = np.array([[1.0], [2.0], [3.0]])
+    figure = figures.fits(x, x, x, {"same": x}, title="t", asked=asked)
+    marked = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+    assert marked == ([] if asked is None else [asked])

@@ -1,6 +1,6 @@
 """Figures that only this variant needs."""
 
-from attention_book.plotting import INK, axes, curves
+from attention_book.plotting import INK, MUTED, axes, curves
 
 
 def photographs(pictures, *, title):
@@ -20,13 +20,19 @@ def photographs(pictures, *, title):
     return figure
 
 
-def fits(keys, values, places, answers, *, title, xlabel="key, query", ylabel="value, output"):
+def fits(
+    keys, values, places, answers, *, title, xlabel="key, query", ylabel="value, output", asked=None
+):
     """Draw observations as crosses, and named curves of answers over the places asked about.
+
+    A dotted line stands at the place ``asked``, if there is one.
 
     Shapes:
         keys, values: (S, 1); places: (L, 1); answers: {label: (L, 1)}, at most five
     """
     lines = {label: answer[:, 0] for label, answer in answers.items()}
     figure = curves(places[:, 0], lines, title=title, xlabel=xlabel, ylabel=ylabel)
-    figure.axes[0].scatter(keys, values, color=INK, marker="x", s=34, linewidths=1.4, zorder=4)
+    figure.axes[0].scatter(keys, values, color=INK, marker="x", s=48, linewidths=2, zorder=4)
+    if asked is not None:
+        figure.axes[0].axvline(asked, color=MUTED, linestyle=":", linewidth=1.4, zorder=1)
     return figure
