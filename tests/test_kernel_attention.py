@@ -551,9 +551,10 @@ def test_reference_takes_lists_of_floats():
 # Figures -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("asked", [None, 2.0])
+@pytest.mark.parametrize("asked", [None, 2.5])
 def test_a_figure_of_fits_marks_the_place_asked_about(asked):
     x = np.array([[1.0], [2.0], [3.0]])
-    figure = figures.fits(x, x, x, {"same": x}, title="t", asked=asked)
-    marked = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == ":"]
-    assert marked == ([] if asked is None else [asked])
+    answers = {"same": x, "twice": 2 * x, "none": 0 * x}
+    figure = figures.fits(x, x, x, answers, title="t", asked=asked)
+    joined = [line.get_xydata().tolist() for line in figure.axes[0].lines[3:]]
+    assert joined == ([] if asked is None else [[[2.5, 0], [2.5, 5]]])

@@ -1,6 +1,8 @@
 """Figures that only this variant needs."""
 
-from attention_book.plotting import INK, MUTED, axes, curves
+import numpy as np
+
+from attention_book.plotting import INK, axes, curves
 
 
 def photographs(pictures, *, title):
@@ -25,7 +27,7 @@ def fits(
 ):
     """Draw observations as crosses, and named curves of answers over the places asked about.
 
-    A dotted line stands at the place ``asked``, if there is one.
+    A dotted line joins the answers at the place ``asked``, if there is one. Places rise.
 
     Shapes:
         keys, values: (S, 1); places: (L, 1); answers: {label: (L, 1)}, at most five
@@ -34,5 +36,7 @@ def fits(
     figure = curves(places[:, 0], lines, title=title, xlabel=xlabel, ylabel=ylabel)
     figure.axes[0].scatter(keys, values, color=INK, marker="x", s=48, linewidths=2, zorder=4)
     if asked is not None:
-        figure.axes[0].axvline(asked, color=MUTED, linestyle=":", linewidth=1.4, zorder=1)
+        there = [np.interp(asked, places[:, 0], line) for line in lines.values()]
+        ends = min(there), max(there)
+        figure.axes[0].plot([asked, asked], ends, color=INK, linestyle=":", linewidth=2)
     return figure
