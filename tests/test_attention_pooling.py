@@ -14,6 +14,7 @@ from witnesses import average_by_loop, beside, close, dot, some_mask, tensors
 
 from attention_book import masks
 from attention_book.exercises.attention_pooling import cures
+from attention_book.figures import attention_pooling as figures
 from attention_book.pooling.attention_pooling import module as pooling_module
 from attention_book.pooling.attention_pooling import reference as pooling
 from attention_book.scores.additive import module as additive_module
@@ -495,6 +496,17 @@ def test_what_is_no_array_argument_is_keyword_only():
         module.pool(torch.ones(2, 3), torch.ones(3), np.ones((1, 2), bool))
     with pytest.raises(TypeError, match="positional"):
         reference.attention(*ONES.values(), np.ones(D_K))
+
+
+def test_a_figure_shows_what_was_read_over_the_answers_and_where_the_two_agree():
+    answers, read = np.array([0.5, -2.0, 1.0]), {"half": np.ones(3), "whole": np.arange(3.0)}
+    figure = figures.read_off(read, answers, title="t", xlabel="answer", ylabel="read")
+    assert [ax.get_title() for ax in figure.axes] == ["half", "whole"]
+    for ax, numbers in zip(figure.axes, read.values(), strict=True):
+        np.testing.assert_array_equal(ax.collections[0].get_offsets(), np.c_[answers, numbers])
+        np.testing.assert_array_equal(*ax.lines[0].get_data())
+        assert ax.get_xlim() == ax.get_ylim() == (-2.2, 1.2)
+    assert figure.png(dark=True) != figure.png()
 
 
 # Exercises ---------------------------------------------------------------------------------------

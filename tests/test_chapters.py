@@ -75,6 +75,17 @@ def test_a_chapter_opens_with_its_idea_its_length_and_what_it_needs(path):
     assert "### Limit case" in prose(path)
 
 
+@pytest.mark.parametrize("path", TAUGHT, ids=name)
+def test_a_picture_that_asks_stands_before_the_first_section(path):
+    _, picture, caption, background = nbformat.read(path, as_version=4).cells[:4]
+    assert picture.metadata.tags == ["hide-input", "opening"]
+    assert "<Figure" in picture.outputs[0].data["text/plain"]
+    asked = re.fullmatch(r'<div class="figure-says">\n\n(.+)\n\n</div>', caption.source)[1]
+    assert asked.endswith("?")
+    assert len(re.findall(r"[.?](?: |$)", asked)) <= 2
+    assert "## Background" in background.source.splitlines()
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
 def test_every_figure_has_an_alternative_text_and_no_picture_is_stored(path):
     for cell in cells(path, "code"):

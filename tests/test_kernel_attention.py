@@ -17,6 +17,7 @@ from sklearn.neighbors import KNeighborsRegressor, RadiusNeighborsRegressor
 from witnesses import average_by_loop, beside, close, dot, some_mask, tensors
 
 from attention_book import masks
+from attention_book.figures import kernel_attention as figures
 from attention_book.kernels.any_kernel import module as any_module
 from attention_book.kernels.any_kernel import reference as any_kernel
 from attention_book.kernels.gaussian import module as gaussian_module
@@ -545,3 +546,15 @@ def test_a_bad_kernel_is_named(regress, kernel, message):
 
 def test_reference_takes_lists_of_floats():
     close(reference.attention([[1.0]], [[2.0]], [[3.0, 4.0]], gamma=1), np.array([[3.0, 4.0]]))
+
+
+# Figures -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", [None, 2.5])
+def test_a_figure_of_fits_marks_the_place_asked_about(asked):
+    x = np.array([[1.0], [2.0], [3.0]])
+    answers = {"same": x, "twice": 2 * x, "none": 0 * x}
+    figure = figures.fits(x, x, x, answers, title="t", asked=asked)
+    joined = [line.get_xydata().tolist() for line in figure.axes[0].lines[3:]]
+    assert joined == ([] if asked is None else [[[2.5, 0], [2.5, 5]]])

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 
+import matplotlib.image
 import nbformat
 import pytest
 from book_pages import repository
@@ -19,6 +20,8 @@ from attention_book import plotting
 plotting.matrix([[0.25, 0.75]], title="Weights")
 """
 
+SAYS = '<div class="figure-says">\n\nWhich of the two weighs more?\n\n</div>'
+
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
@@ -30,6 +33,7 @@ def page(tmp_path_factory):
         nbformat.v4.new_markdown_cell("```{hints-and-solution} scaled_dot_product.spread\n```"),
         nbformat.v4.new_code_cell(FIGURE),
     ]
+    cells.append(nbformat.v4.new_markdown_cell(f"{SAYS}\n\nText."))
     cells[2].metadata = {"mystnb": {"image": {"alt": "one row of two weights"}}}
     write(book, cells)
     status, log = run(book, *BUILD)
@@ -99,6 +103,29 @@ def test_a_figure_stands_there_twice_for_light_and_for_dark(page, source):
     assert classes == ["only-light", "only-dark"]
     files = [page / "chapters" / re.search(r"src=\"([^\"]+)\"", tag)[1] for tag in tags]
     assert files[0].read_bytes() != files[1].read_bytes()
+
+
+def test_a_figure_says_its_size_before_it_is_there(page, source):
+    for tag in re.findall(r"<img[^>]*one row of two weights[^>]*>", source):
+        said = [int(re.search(rf' {side}="(\d+)"', tag)[1]) for side in ("width", "height")]
+        file = page / "chapters" / re.search(r"src=\"([^\"]+)\"", tag)[1]
+        assert list(matplotlib.image.imread(file).shape[1::-1]) == said
+
+
+def test_a_caption_stands_below_the_number_of_its_figure(source):
+    output = source[source.index("cell_output") :]
+    number, caption = output.index('class="figure-number"'), output.index("Which of the two")
+    between = re.sub(r"<[^>]*>", "", output[number:caption])
+    assert number < caption < output.index("<p>Text.</p>")
+    assert between.partition(">")[2].strip() == "Figure 1"
+
+
+def test_a_caption_without_a_picture_fails_the_build(tmp_path):
+    copy_book(tmp_path)
+    write(tmp_path, [nbformat.v4.new_markdown_cell(f"# A page\n\n{SAYS}")])
+    status, log = run(tmp_path, *BUILD)
+    assert status != 0
+    assert "a box figure-says stands after no picture" in log
 
 
 def test_hints_and_solution_are_folded_and_are_those_of_the_package(source):

@@ -981,6 +981,15 @@ def test_a_gallery_removes_the_panels_that_stay_empty():
     assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c"]
 
 
+def test_a_gallery_is_as_wide_as_it_is_told():
+    narrow, usual = (
+        figures.gallery([np.eye(4)] * 2, "ab", title="a " * 24, **size)
+        for size in ({"width": 4.0}, {})
+    )
+    assert (narrow.get_figwidth(), usual.get_figwidth()) == (4, 5)
+    assert (narrow.get_suptitle().count("\n"), usual.get_suptitle().count("\n")) == (1, 0)
+
+
 @pytest.mark.parametrize(("images", "labels"), [(3, "ab"), (2, "abc"), (0, "")])
 def test_a_gallery_wants_a_label_for_each_image(images, labels):
     with pytest.raises(ValueError, match=rf"{images} images and {len(labels)} labels"):

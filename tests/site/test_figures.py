@@ -4,9 +4,10 @@ import re
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import HTML, PAGES, SIZES, each_size
+from conftest import HTML, PAGES, SIZES, each_size, views
 
 CHAPTER = "chapters/part1/scaled_dot_product.html"
+CHAPTERS = [name for name in PAGES if name.startswith("chapters/part")]
 WITH_FIGURES = [name for name in PAGES if "figure-number" in (HTML / name).read_text("utf-8")]
 
 
@@ -21,7 +22,59 @@ def test_the_figures_of_a_page_are_numbered_in_their_order(name):
 
 
 def test_every_chapter_has_figures():
-    assert {name for name in PAGES if name.startswith("chapters/part")} <= set(WITH_FIGURES)
+    assert set(CHAPTERS) <= set(WITH_FIGURES)
+
+
+@views("desktop", "phone", "dark desktop", "dark phone", pages=CHAPTERS)
+def test_in_the_first_screen_of_a_chapter_stands_a_picture(view):
+    """Screens of 1400 x 900 and of 390 x 844: below title and lead, with no code before it."""
+    figures = view.locator("article .cell_output a.image-reference img").filter(visible=True)
+    figures.first.evaluate("e => e.decode()")
+    (title, lead, figure) = (
+        part.first.evaluate(
+            "e => { const b = e.getBoundingClientRect(); return [b.top + scrollY, b.height]; }"
+        )
+        for part in (view.locator("article h1"), view.locator("article h1 + p > em"), figures)
+    )
+    assert 0 < sum(title) < lead[0] < sum(lead) < figure[0]
+    assert figure[1] > 100
+    if view.viewport_size["width"] == SIZES["phone"]:
+        assert figure[0] < 844
+    else:
+        assert figure[0] + 0.6 * figure[1] <= 900
+    cell = view.locator("article .cell").first
+    assert cell.locator("a.image-reference img").filter(visible=True).count() == 1
+    assert not cell.locator(".cell_input").is_visible()
+    assert "?" in cell.locator(".figure-number + .figure-says").inner_text()
+
+
+@each_size
+def test_the_code_of_the_first_picture_opens_below_it(open_page, size):
+    page = open_page(CHAPTER, width=SIZES[size])
+    cell = page.locator(".cell.tag_opening")
+    cell.locator("summary").click()
+    code, caption = cell.locator(".cell_input"), cell.locator(".figure-says")
+    assert code.is_visible()
+    assert code.bounding_box()["y"] > caption.bounding_box()["y"]
+    assert cell.locator(".show-code").count() == 0
+    page.get_by_role("switch", name="Fold code").click()
+    assert code.is_visible()
+
+
+@each_size
+def test_a_picture_that_is_not_there_yet_has_its_room(open_page, address, size):
+    page, waiting = open_page("", at="about:blank", width=SIZES[size]), []
+    page.route("**/*.png", lambda route: waiting.append(route))
+    page.goto(f"{address}/{CHAPTER}", wait_until="domcontentloaded")
+    picture = page.locator("article .cell_output img.only-light").first
+    page.wait_for_function("document.querySelector('.show-code, .study')")
+    before = picture.bounding_box()
+    assert picture.evaluate("e => e.naturalWidth") == 0
+    for route in waiting:
+        route.continue_()
+    picture.evaluate("e => e.decode()")
+    assert picture.bounding_box() == pytest.approx(before, abs=1)
+    assert before["height"] > 100
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

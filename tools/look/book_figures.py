@@ -1,15 +1,39 @@
-"""Sphinx extension: each figure of a page has a number, by which one can speak of it.
+"""Sphinx extension: each figure of a page has a number, by which one can speak of it, and its room.
 
 On the screen a figure opens in place, larger, with its number and with what is to be seen on it:
-``_extra/look/enlarge.js``. Without scripts its link leads to the picture.
+``_extra/look/enlarge.js``. Without scripts its link leads to the picture. What a chapter writes
+below a picture, in a box ``figure-says``, stands directly under its number.
 """
 
+from pathlib import Path
+
 from docutils import nodes
+from sphinx.errors import SphinxError
+from sphinx.util.images import get_image_size
 
 
 def setup(app):
+    app.connect("doctree-read", put_captions_below_their_figures)
     app.connect("doctree-resolved", number_the_figures)
+    app.add_node(nodes.image, override=True, html=(visit_image, None))
     return {"parallel_read_safe": True}
+
+
+def put_captions_below_their_figures(app, doctree):
+    """Move a caption, which in a notebook is the text after a cell, to the output of that cell."""
+    for caption in list(doctree.findall(nodes.container)):
+        if "figure-says" not in caption["classes"]:
+            continue
+        outputs = [
+            part
+            for cell in caption.parent[: caption.parent.index(caption)][-1:]
+            for part in cell.children[-1:]
+            if "cell_output" in getattr(part, "attributes", {}).get("classes", [])
+        ]
+        if not outputs:
+            raise SphinxError(f"{app.env.docname}: a box figure-says stands after no picture")
+        caption.parent.remove(caption)
+        outputs[0].append(caption)
 
 
 def number_the_figures(app, doctree, docname):
@@ -31,3 +55,13 @@ def number_the_figures(app, doctree, docname):
 def _is_output(image):
     parents = (image.parent, image.parent.parent)
     return any("cell_output" in parent.get("classes", []) for parent in parents)
+
+
+def visit_image(self, node):
+    """Write an image; one that comes late says its size, so that nothing moves when it is there."""
+    size = get_image_size(Path(self.builder.srcdir, node["uri"])) if "loading" in node else None
+    place = len(self.body)
+    type(self).visit_image(self, node)
+    if size:
+        tag = '<img width="{}" height="{}" '.format(*size)
+        self.body[place] = self.body[place].replace("<img ", tag, 1)

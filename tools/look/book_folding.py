@@ -52,8 +52,8 @@ def mark_the_cells(app, doctree):
     if not app.env.docname.startswith("chapters/part"):
         return
     for cell in doctree.findall(nodes.container):
-        if "cell" not in cell["classes"] or not cell.children:
-            continue
+        if "cell" not in cell["classes"] or not cell.children or cell.get("hide_mode"):
+            continue  # what is hidden from the beginning opens by itself
         code = (
             cell[0].next_node(nodes.literal_block) if "cell_input" in cell[0]["classes"] else None
         )

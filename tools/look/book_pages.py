@@ -102,12 +102,12 @@ def mark_the_exercises(app, doctree):
 
 
 def say_how_to_run(app, doctree):
-    """Put the command that opens a chapter under its first lines, ready to be copied."""
+    """Put the command that opens a chapter below its first picture, ready to be copied."""
     name = app.env.docname.removeprefix("chapters/")
     if not name.startswith("part"):
         return
     first = next(node for node in doctree.findall(nodes.section))
-    opening = [node for node in first.children if isinstance(node, nodes.paragraph)]
+    below = next(node for node in first.children if isinstance(node, nodes.section))
     command = f"make lab CHAPTER={name}"
     box = nodes.container(
         "",
@@ -115,7 +115,7 @@ def say_how_to_run(app, doctree):
         nodes.literal_block(command, command, language="bash"),
         classes=["run-it"],
     )
-    first.insert(first.index(opening[1]) + 1, box)
+    first.insert(first.index(below), box)
 
 
 def trim_scripts(app, pagename, templatename, context, doctree):

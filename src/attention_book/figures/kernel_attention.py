@@ -1,5 +1,7 @@
 """Figures that only this variant needs."""
 
+import numpy as np
+
 from attention_book.plotting import INK, axes, curves
 
 
@@ -20,13 +22,21 @@ def photographs(pictures, *, title):
     return figure
 
 
-def fits(keys, values, places, answers, *, title, xlabel="key, query", ylabel="value, output"):
+def fits(
+    keys, values, places, answers, *, title, xlabel="key, query", ylabel="value, output", asked=None
+):
     """Draw observations as crosses, and named curves of answers over the places asked about.
+
+    A dotted line joins the answers at the place ``asked``, if there is one. Places rise.
 
     Shapes:
         keys, values: (S, 1); places: (L, 1); answers: {label: (L, 1)}, at most five
     """
     lines = {label: answer[:, 0] for label, answer in answers.items()}
     figure = curves(places[:, 0], lines, title=title, xlabel=xlabel, ylabel=ylabel)
-    figure.axes[0].scatter(keys, values, color=INK, marker="x", s=34, linewidths=1.4, zorder=4)
+    figure.axes[0].scatter(keys, values, color=INK, marker="x", s=48, linewidths=2, zorder=4)
+    if asked is not None:
+        there = [np.interp(asked, places[:, 0], line) for line in lines.values()]
+        ends = min(there), max(there)
+        figure.axes[0].plot([asked, asked], ends, color=INK, linestyle=":", linewidth=2)
     return figure

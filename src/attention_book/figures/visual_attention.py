@@ -11,8 +11,8 @@ from matplotlib.path import Path
 from attention_book.plotting import GRID, INK, ORANGE, PAPER, BookFigure
 
 
-def gallery(images, labels, *, title, columns=2):
-    """Draw images side by side, each with its label, as large as the page allows.
+def gallery(images, labels, *, title, columns=2, width=5.0):
+    """Draw images side by side, each with its label, ``width`` inches in all.
 
     Shapes:
         images: N arrays (H, W), grey in [0, 1], or (H, W, 3), in colour; all of one aspect
@@ -26,8 +26,8 @@ def gallery(images, labels, *, title, columns=2):
             f"there are {len(images)} images and {len(labels)} labels; each image needs a label"
         )
     rows = -(-len(images) // columns)
-    height, width = np.shape(images[0])[:2]
-    size = 5.0, rows * (5.0 / columns * height / width + 0.3) + 0.4
+    ratio = np.divide(*np.shape(images[0])[:2])
+    size = width, rows * (width / columns * ratio + 0.3) + 0.4
     figure = BookFigure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
@@ -39,7 +39,7 @@ def gallery(images, labels, *, title, columns=2):
         ax.set_facecolor("none")
         ax.spines[:].set_color(GRID)
         ax.set_title(label, color=INK, fontsize=11)
-    figure.suptitle(textwrap.fill(title, 54), color=INK, fontsize=11)
+    figure.suptitle(textwrap.fill(title, round(10.8 * width)), color=INK, fontsize=11)
     return figure
 
 
