@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import nbformat
+import notebooks
 import pytest
 import yaml
 from book_markdown import for_the_page
@@ -15,9 +16,9 @@ from attention_book.checking.catalogue import all_chapters, all_exercises
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = ROOT / "chapters"
-NOTEBOOKS = [p for p in sorted(CHAPTERS.glob("**/*.ipynb")) if ".ipynb_checkpoints" not in p.parts]
+NOTEBOOKS = notebooks.chapters()
 TAUGHT = [path for path in NOTEBOOKS if path.parent.name.startswith("part")]
-PAGES = [*NOTEBOOKS, *sorted(CHAPTERS.glob("**/*.md"))]
+PAGES = [*NOTEBOOKS, *sorted(CHAPTERS.glob("*.md"))]
 SECTIONS = [
     "Background",
     "Concepts",

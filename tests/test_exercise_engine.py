@@ -27,8 +27,11 @@ from attention_book.checking.catalogue import all_chapters, all_exercises
 
 @pytest.fixture(autouse=True)
 def progress_file(tmp_path, monkeypatch):
+    """A file for this test alone, and nobody has asked for a hint yet."""
     file = tmp_path / "progress.json"
     monkeypatch.setenv("ATTENTION_BOOK_PROGRESS", str(file))
+    for exercise in PUBLISHED:
+        monkeypatch.setattr(exercise, "_hints_given", 0)
     return file
 
 

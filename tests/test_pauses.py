@@ -10,6 +10,7 @@ import string
 from pathlib import Path
 
 import nbformat
+import notebooks
 import pytest
 from book_markdown import for_the_page
 
@@ -21,7 +22,7 @@ CHAPTERS = [
     name for name in all_chapters() if importlib.util.find_spec(f"attention_book.pauses.{name}")
 ]
 PAUSES = [pause for name in CHAPTERS for pause in all_pauses(name)]
-PAGES = sorted(ROOT.glob("chapters/**/*.ipynb"))
+PAGES = notebooks.chapters()
 CELL = "from attention_book.pauses.{chapter} import {name}\n\n{name}.check(...)"
 HEADING = re.compile(r"(?:(?:\([\w-]+\)=|<a id=\"[\w-]+\"></a>)\n)*#{2,3} ")
 
