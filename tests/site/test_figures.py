@@ -25,7 +25,7 @@ def test_every_chapter_has_figures():
     assert set(CHAPTERS) <= set(WITH_FIGURES)
 
 
-@views("desktop", "phone", "dark desktop", "dark phone", pages=CHAPTERS)
+@views("desktop", "phone", "dark phone", pages=CHAPTERS)
 def test_in_the_first_screen_of_a_chapter_stands_a_picture(view):
     """Screens of 1400 x 900 and of 390 x 844: below title and lead, with no code before it."""
     figures = view.locator("article .cell_output a.image-reference img").filter(visible=True)
