@@ -50,7 +50,8 @@ def module_beside_kernel():
     print("     L  mask      forward              forward and backward   matrices")
     for L in (16, 128, 512, 1024, 4096):
         for name, mask, of_kernel in ways(L):
-            q, k, v = torch.randn(3, BATCH, HEADS, L, FEATURES, requires_grad=True)
+            shape = BATCH, HEADS, L, FEATURES
+            q, k, v = (torch.randn(shape, requires_grad=True) for _ in range(3))
 
             def ours(q=q, k=k, v=v, mask=mask):
                 return module.attention(q, k, v, mask=mask)

@@ -51,13 +51,13 @@ class Array:
     least: float | None = None
     says: str = ""
 
-    @property
+    @functools.cached_property
     def names(self):
         """The names of the axes, without the leading ones."""
         names = self.axes.replace("!", "").split()
         return tuple(name for name in names if name not in _LEADING)
 
-    @property
+    @functools.cached_property
     def leading(self):
         """How the leading dimensions fit those of other arrays: broadcast, equal, or None."""
         return next((way for sign, way in _LEADING.items() if sign in self.axes.split()), None)
@@ -428,7 +428,8 @@ def _cast(value, dtype):
     if isinstance(value, dict):
         return {name: _cast(part, dtype) for name, part in value.items()}
     if _is_tensor(value):
-        return value.to(dtype) if value.is_floating_point() else value
+        as_it_is = value.dtype == dtype or not value.is_floating_point()
+        return value if as_it_is else value.to(dtype)
     if isinstance(value, np.ndarray | np.floating) and value.dtype.kind == "f":
         with np.errstate(over="ignore"):  # what does not fit is infinite, as it should be
             return value.astype(dtype, copy=False)
