@@ -162,3 +162,14 @@ def test_it_opens_from_a_disk(open_page):
     page.locator("article a.image-reference.only-light").first.click()
     page.locator("dialog.enlarged").wait_for()
     assert not page.complaints
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_the_head_asks_early_for_the_picture_of_the_first_screen(name):
+    page = BeautifulSoup((HTML / name).read_text("utf-8"), "html.parser")
+    asked = {link["href"]: link["media"] for link in page.select("head link[as=image]")}
+    light, dark = (page.select_one(f".tag_opening img.only-{s}")["src"] for s in ("light", "dark"))
+    assert asked == {
+        light: "(prefers-color-scheme: light)",
+        dark: "(prefers-color-scheme: dark)",
+    }

@@ -15,6 +15,7 @@ from sphinx.util.images import get_image_size
 def setup(app):
     app.connect("doctree-read", put_captions_below_their_figures)
     app.connect("doctree-resolved", number_the_figures)
+    app.connect("html-page-context", fetch_the_opening_picture_early)
     app.add_node(nodes.image, override=True, html=(visit_image, None))
     return {"parallel_read_safe": True}
 
@@ -50,6 +51,28 @@ def number_the_figures(app, doctree, docname):
         place = last if last.parent is image.parent else last.parent
         below = nodes.paragraph("", f"Figure {prefix}{number}", classes=["figure-number"])
         place.parent.insert(place.parent.index(place) + 1, below)
+
+
+def fetch_the_opening_picture_early(app, pagename, templatename, context, doctree):
+    """Name the picture of a chapter's first screen in the page's head, by the screen's colours.
+
+    The two versions themselves wait until they are seen, since one of them never is.
+    """
+    if doctree is None:
+        return
+    for image in doctree.findall(nodes.image):
+        scheme = next((c[5:] for c in image["classes"] if c in ("only-light", "only-dark")), None)
+        if scheme and "tag_opening" in _classes_around(image):
+            context["metatags"] += (
+                f'<link rel="preload" as="image" href="{image["uri"]}" '
+                f'media="(prefers-color-scheme: {scheme})">\n'
+            )
+
+
+def _classes_around(node):
+    while node.parent is not None:
+        node = node.parent
+        yield from node.get("classes", [])
 
 
 def _is_output(image):
