@@ -8,7 +8,7 @@ from importlib.resources import files
 from urllib.parse import unquote, urldefrag
 
 import pytest
-from conftest import HTML, PAGES, SIZES, views
+from conftest import HTML, PAGES, views
 
 AXE = files("axe_playwright_python") / "axe.min.js"
 SCROLLERS_CAN_BE_FOCUSED = """() => typeof SCROLLERS === "undefined" ||
@@ -103,21 +103,13 @@ def test_every_picture_has_an_alternative_text(name):
 # In the browser ----------------------------------------------------------------------------------
 
 
-COLOURS = ["color-contrast", "link-in-text-block"]
-
-
-# The dark page differs in its colours only, and the narrow one in everything else.
 @views("desktop", "phone", "dark phone")
 def test_a_page_is_open_to_everyone(view):
     view.wait_for_function(SCROLLERS_CAN_BE_FOCUSED)
     view.evaluate(AXE.read_text("utf-8"))
+    # the dark page differs in its colours only
     dark = view.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    narrow = view.viewport_size["width"] == SIZES["phone"]
-    rules = {}
-    if dark:
-        rules = {"runOnly": COLOURS}
-    elif narrow:
-        rules = {"rules": {rule: {"enabled": False} for rule in COLOURS}}
+    rules = {"runOnly": ["color-contrast", "link-in-text-block"]} if dark else {}
     view.evaluate(THIN_OUT)
     found = view.evaluate(
         "async (rules) => (await axe.run(document, rules)).violations",

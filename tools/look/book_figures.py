@@ -61,8 +61,8 @@ def fetch_the_opening_picture_early(app, pagename, templatename, context, doctre
     if doctree is None:
         return
     for image in doctree.findall(nodes.image):
-        scheme = next((c[5:] for c in image["classes"] if c in ("only-light", "only-dark")), None)
-        if scheme and "tag_opening" in _classes_around(image):
+        if "tag_opening" in _classes_around(image):
+            scheme = "dark" if "only-dark" in image["classes"] else "light"
             context["metatags"] += (
                 f'<link rel="preload" as="image" href="{image["uri"]}" '
                 f'media="(prefers-color-scheme: {scheme})">\n'
@@ -76,8 +76,7 @@ def _classes_around(node):
 
 
 def _is_output(image):
-    parents = (image.parent, image.parent.parent)
-    return any("cell_output" in parent.get("classes", []) for parent in parents)
+    return "cell_output" in _classes_around(image)
 
 
 def visit_image(self, node):
