@@ -35,6 +35,12 @@ def one_hot(rng, shape):
     return np.broadcast_to(np.eye(shape[-1])[0], shape).copy()
 
 
+def average(q, memory):
+    """What attends to everything alike."""
+    mean = memory.mean(axis=-2, keepdims=True)
+    return np.broadcast_to(mean, (*q.shape[:-1], memory.shape[-1]))
+
+
 def learned_layers(subject, dtype):
     """Two layers for a stack, in the library of the subject."""
     new_layer = importlib.import_module("attention_book.layers.self_attention.reference").new_layer
@@ -49,6 +55,8 @@ EXAMPLES = {
     "rng": lambda subject, dtype: np.random.default_rng(3),
     "layers": learned_layers,
     "function": lambda subject, dtype: lambda x: float((x**2).sum()),
+    "cell": lambda subject, dtype: lambda x, state: np.tanh(state + x.sum(-1, keepdims=True)),
+    "attend": lambda subject, dtype: average,
 }
 ARRAYS = {
     "squared": lambda rng, shape: 9 * rng.random(shape),
@@ -57,7 +65,7 @@ ARRAYS = {
     "temperature": lambda rng, shape: np.asarray(0.7),
     "step": lambda rng, shape: np.asarray(1e-5),
 }
-COUNTS = {"L": 4, "size": 2, "height": 4, "width": 6, "num_layers": 2}
+COUNTS = {"L": 4, "size": 2, "height": 4, "width": 6, "num_layers": 2, "reach": 50}
 
 
 def size(axis):

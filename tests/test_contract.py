@@ -134,7 +134,7 @@ def each_change(subject):
         changed = copies(inputs)
         change(changed)
         after = subject.run(changed, mask=native_mask(subject, allowed))[0]
-        moved = (before != after).reshape(*LEAD, *before.shape[2:])
+        moved = before != after
         if has_queries(subject):
             moved = moved.any(axis=tuple(range(3, moved.ndim))).any(axis=(0, 1))
             see = allowed[:, j].copy()
@@ -182,7 +182,7 @@ def has_finite_gradients(subject):
 def is_aligned_at_the_end(subject):
     """The last L of S queries see what they see among all S."""
     whole = subject.inputs(sizes={"L": size("S")})
-    last = whole | {"q": whole["q"][..., -size("L") :, :]}
+    last = whole | of_queries(subject, whole, slice(-size("L"), None))
     assert_close(causal(subject, last), causal(subject, whole)[..., -size("L") :, :])
 
 
@@ -215,13 +215,20 @@ def is_the_same_in_any_chunks(subject):
         assert ends[-1] == n
         parts = []
         for chunk, end in zip(sizes, ends, strict=True):
-            given = dict(inputs)
-            for name in subject.arrays:
-                if name in ("q", "k", "v"):
-                    start = end - chunk if name == "q" else 0
-                    given[name] = inputs[name][..., start:end, :]
+            given = inputs | of_queries(subject, inputs, slice(end - chunk, end))
+            given |= {name: inputs[name][..., :end, :] for name in ("k", "v")}
             parts.append(causal(subject, given))
         assert_close(np.concatenate(parts, axis=-2), whole)
+
+
+def of_queries(subject, inputs, places):
+    """What the inputs hold of some of the queries."""
+    taken = {}
+    for name, need in subject.arrays.items():
+        if "L" in need.names:
+            after = len(need.names) - need.names.index("L") - 1
+            taken[name] = inputs[name][(..., places, *after * [slice(None)])]
+    return taken
 
 
 def carries_its_state(subject):
@@ -394,15 +401,19 @@ def takes_floats(subject):
 
 def has_queries(subject):
     """Whether the mask is over queries and keys, not over keys alone."""
-    names = [name for name in subject.mask.names if not name.isdigit()]
-    return names in (["L", "S"], ["n", "n"])
+    return mask_axes(subject) in (("L", "S"), ("n", "n"))
+
+
+def mask_axes(subject):
+    """The axes of a mask that are neither of size 1 nor that of a batch."""
+    return tuple(name for name in subject.mask.names if not name.isdigit() and name != "B")
 
 
 def keys_of(subject):
     """The axes over which the keys run."""
     if subject.mask is None:
         return ("S",)
-    names = tuple(name for name in subject.mask.names if not name.isdigit())
+    names = mask_axes(subject)
     return names[-1:] if has_queries(subject) else names
 
 
@@ -424,7 +435,7 @@ def position_axis(subject, need):
 
 
 def mask_shape(subject):
-    return tuple(size(axis) for axis in subject.mask.names)
+    return tuple(size(axis) for axis in subject.mask.names if axis != "B")
 
 
 def some_mask(subject):
