@@ -12,13 +12,19 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from attention_book.checking.catalogue import all_pauses
+from attention_book.decoders.bahdanau import reference as bahdanau
+from attention_book.decoders.luong import reference as luong
 from attention_book.kernels.any_kernel import module as any_kernel
 from attention_book.kernels.gaussian import reference as gaussian
+from attention_book.pauses import alignment as on_alignment
 from attention_book.pauses import attention_pooling as on_pooling
 from attention_book.pauses import kernel_attention as on_kernels
 from attention_book.pauses import scaled_dot_product as on_dot_products
 from attention_book.pooling.attention_pooling import module as torch_pooling
 from attention_book.pooling.attention_pooling import reference as pooling
+from attention_book.scores.local import reference as local
+from attention_book.scores.location_based import reference as location
+from attention_book.scores.multiplicative import reference as multiplicative
 from attention_book.scores.scaled_dot_product import module as torch_dot_product
 from attention_book.scores.scaled_dot_product import reference as dot_product
 from attention_book.softmax import softmax
@@ -313,10 +319,106 @@ def test_short_text():
     assert on_pooling.short_text.solve() == "".join(sorted(counted, key=counted.get))
 
 
+# Aligning ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [16, 64])
+def test_read_backwards(size):
+    """A random network: the first word is told from the last state only if it was read last."""
+    rng = np.random.default_rng(size)
+    turn = np.linalg.qr(rng.standard_normal((size, size)))[0]
+    words = rng.integers(8, size=(2000, 15))
+    take_in = rng.standard_normal((8, size)) / 2
+    right = {}
+    for name, order in (("a", words), ("b", words[:, ::-1])):
+        state = np.zeros((2000, size))
+        for word in order.T:
+            state = np.tanh(0.9 * state @ turn + take_in[word])
+        linear = np.linalg.lstsq(state[:1000], np.eye(8)[words[:1000, 0]])[0]
+        right[name] = np.mean((state[1000:] @ linear).argmax(axis=1) == words[1000:, 0])
+    assert right["b"] > 0.99 > 0.3 > right["a"]
+
+
+def test_how_many_scores():
+    asked = []
+
+    def attend(q, memory):
+        scores = q @ memory.T
+        asked.extend(scores.ravel())
+        return softmax(scores) @ memory
+
+    y, memory, start = normal(3, (4, 2), (9, 3), 3)
+    bahdanau.decode(y, memory, start=start, cell=lambda x, s: s, attend=attend)
+    assert len(asked) == on_alignment.how_many_scores.solve()
+
+
+def test_what_reaches_the_state():
+    y, memory, start = normal(4, (3, 3), (5, 3), 3)
+
+    def cell(x, state):
+        return np.tanh(x[..., :3] + x[..., 3:].sum() + state)
+
+    differ = {}
+    for letter, decode in (("a", bahdanau.decode), ("b", luong.decode)):
+        queries = []
+        for source in (memory, memory + 1):
+            asked = []
+
+            def attend(q, keys, asked=asked):
+                asked.extend(q)
+                return softmax(q @ keys.T) @ keys
+
+            decode(y, source, start=start, cell=cell, attend=attend)
+            queries.append(asked[2])
+        differ[letter] = not np.allclose(*queries)
+    assert [letter for letter in differ if differ[letter]] == [
+        on_alignment.what_reaches_the_state.solve()
+    ]
+
+
+def test_rank_of_w():
+    to_query, to_key = (torch.nn.Linear(512, 64, bias=False) for _ in range(2))
+    learned = sum(p.numel() for linear in (to_query, to_key) for p in linear.parameters())
+    assert learned == on_alignment.rank_of_w.solve()
+
+
+def test_shuffled_source():
+    q, v, W = normal(5, (1, 4), (5, 3), (4, 5))
+    moved = [1, 0, 2, 3, 4]
+    context = location.attention(q, v, W=W)
+    assert not np.allclose(context, location.attention(q, v[moved], W=W))
+    by_content = [multiplicative.attention(q, x, x, W=W[:, :3]) for x in (v, v[moved])]
+    np.testing.assert_allclose(*by_content)
+
+
+def test_row_sum():
+    q, k = np.zeros((1, 3)), normal(6, (11, 3))[0]
+    weights = local.weights(q, k, np.array([5.0]), W=np.eye(3), reach=2)
+    assert weights.sum() == pytest.approx(on_alignment.row_sum.solve())
+
+
+def test_wrong_values():
+    memory, words, state, W_k, W_q, w = normal(7, (6, 4), (3, 2), 4, (4, 4), (4, 4), 4)
+    contexts = []
+
+    def cell(x, state):
+        contexts.append(x[2:])
+        return np.tanh(x[:4] + state)
+
+    names = {"memory": memory, "words": words, "W_k": W_k, "W_q": W_q, "w": w, "cell": cell}
+    run(on_alignment.wrong_values.program, state=state, softmax=softmax, **names)
+    wrong, contexts[:] = list(contexts), []
+    program = mended(on_alignment.wrong_values, "    context = alpha @ memory")
+    run(program, state=state, softmax=softmax, **names)
+    alpha = softmax(np.tanh(state @ W_q + memory @ W_k) @ w)
+    np.testing.assert_allclose(contexts[0], alpha @ memory)
+    assert not np.allclose(wrong[0], contexts[0])
+
+
 def test_every_name_here_is_a_question():
     names = {
         pause.name
-        for name in (on_kernels, on_dot_products, on_pooling)
+        for name in (on_kernels, on_dot_products, on_pooling, on_alignment)
         for pause in all_pauses(name.__name__.split(".")[-1])
     }
     shown = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}

@@ -55,7 +55,7 @@ class MultiplicativeAttention(torch.nn.Module):
     def __init__(self, d_query, d_memory):
         super().__init__()
         self.d_query, self.d_memory = d_query, d_memory
-        self.W = torch.nn.Parameter(torch.randn(d_query, d_memory) / math.sqrt(d_query * d_memory))
+        self.W = torch.nn.Parameter(torch.randn(d_query, d_memory) / math.sqrt(d_query))
 
     @shapes(
         torch,
