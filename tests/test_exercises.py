@@ -26,7 +26,13 @@ FUNCTIONS = {id_: e for id_, e in EXERCISES.items() if hasattr(e, "cases")}
 MISTAKES = [(id_, mistake) for id_, e in EXERCISES.items() for mistake in e.mistakes]
 
 QUESTIONS = {id_: e for id_, e in EXERCISES.items() if id_ not in FUNCTIONS}
-FIND = ("off_diagonal", "positions", "silent_failure", "opposite")  # these have many right answers
+FIND = (
+    "off_diagonal",
+    "positions",
+    "silent_failure",
+    "opposite",
+    "disturbed",
+)  # these have many right answers
 
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
 each_function = pytest.mark.parametrize("exercise", FUNCTIONS.values(), ids=FUNCTIONS)

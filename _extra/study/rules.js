@@ -249,6 +249,7 @@ const span = (data) => largest(data) + largest(data.map((value) => -value));
 const each = (operation) => (x) => (isArray(x) || Array.isArray(x) ? NdArray.of(x).map(operation) : operation(toFloat(x)));
 const TYPES = {
   list: Array.isArray,
+  tuple: Array.isArray, // a page does not tell them apart
   str: (value) => typeof value === "string",
 };
 const FUNCTIONS = {
@@ -258,7 +259,7 @@ const FUNCTIONS = {
   bool: truth,
   dict: (pairs) => new Map(items(pairs)),
   float: toFloat,
-  isinstance: (value, type) => (TYPES[type.known] ?? refuse("no such type"))(value),
+  isinstance: (value, types) => [types].flat().some((type) => (TYPES[type.known] ?? refuse("no such type"))(value)),
   len: length,
   letters,
   list: (things) => [...items(things)],

@@ -134,6 +134,20 @@ EQUIVALENT = {
         "exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))",
         "weights = exponentials / exponentials.sum(axis=1, keepdims=True)",
     ],
+    "alignment.general": [
+        # rows that see nothing: any number stands for their maximum and their sum
+        "exponentials = np.exp(scores - np.where(np.isfinite(top), top, 1))",
+        "return exponentials / np.where(total, total, 1)",
+        "return exponentials / np.where(total > 1, total, 1)",  # a sum of 1 or more otherwise
+        "return exponentials / np.where(total > 0, total, 2)",
+    ],
+    "alignment.local_weights": [
+        "distance = np.arange(scores.shape[1], dtype=centre.dtype) - centre[:, None]",
+        "exponentials = np.exp(seen - np.where(np.isfinite(top), top, 1))",
+        "return exponentials / np.where(total, total, 1) * bell",
+        "return exponentials / np.where(total > 1, total, 1) * bell",
+        "return exponentials / np.where(total > 0, total, 2) * bell",
+    ],
     "visual_attention.pointing_game": [
         "cell = heat.reshape(len(corner), -1).argmax(axis=1)",
         "cell = heat.reshape(len(heat), -2).argmax(axis=1)",  # NumPy takes any negative number

@@ -28,7 +28,7 @@ LOCAL = Mechanism(
         time="n**2*d",
         memory="n**2",
         call=_call,
-        sizes={"n": 256, "d": 256},
+        sizes={"n": 1024, "d": 128},
     ),
 )
 
