@@ -1,0 +1,1 @@
+"""Alignment: the weights of one step depend on those of the step before."""
