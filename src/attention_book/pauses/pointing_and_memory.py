@@ -151,18 +151,18 @@ sharper_content.mistake(
     "c",
 )
 
-_THREE = float(1 - monotonic.alignment(np.full((1, 3), 0.5)).sum())
+_RUNS_OFF = float(1 - monotonic.alignment(np.full((1, 4), 0.5)).sum())
 
 
 @pause(
-    why="It goes on three times, each time with ½. The weights of this step sum to ⅞.",
+    why="It goes on four times, each time with ½. The weights of this step sum to 15/16.",
     rtol=0.01,
 )
 def off_the_end():
-    """A first step looks at three positions and stops at each with probability ½. With which
+    """A first step looks at four positions and stops at each with probability ½. With which
     probability does it run off the end?
     """
-    return _THREE
+    return _RUNS_OFF
 
 
 off_the_end.mistake(
@@ -172,18 +172,18 @@ off_the_end.mistake(
 )
 off_the_end.mistake(
     "the last position is thought to take what is left",
-    "That would be ¼ for it. It stops there with ½ of ¼.",
-    0.25,
+    "Then nothing would run off. It stops there with ½ of ⅛, and goes on with the other half.",
+    0.125,
 )
 off_the_end.mistake(
     "only one decision is counted",
-    "It has to go on at each of the three positions.",
+    "It has to go on at each of the four positions.",
     0.5,
 )
 off_the_end.mistake(
     "the chance to stop is given",
     "Running off is the rest.",
-    7 / 8,
+    15 / 16,
 )
 
 

@@ -20,7 +20,7 @@ CHOICE = Mechanism(
     reference.choose,
     "part2/pointing_and_memory.ipynb#only-forwards",
     source="raffel2017online",
-    oracle="a scan of the list in plain Python",
+    oracle="loops over lists in plain Python",
     advice=Advice(
         choose="the output has to begin before the input has ended",
         order="yes: only forwards",
