@@ -64,6 +64,14 @@ ARRAYS = {
     "chosen": one_hot,
     "temperature": lambda rng, shape: np.asarray(0.7),
     "step": lambda rng, shape: np.asarray(1e-5),
+    "p": lambda rng, shape: rng.random(shape),
+    "pointed": lambda rng, shape: rng.permuted(
+        np.broadcast_to(np.arange(shape[-1]), shape), axis=-1
+    ),
+    "previous": lambda rng, shape: rng.dirichlet(np.ones(shape[-1]), shape[:-1]),
+    "sharpness": lambda rng, shape: np.asarray(1.5),
+    "shift": lambda rng, shape: rng.dirichlet(np.ones(shape[-1])),
+    "tokens": lambda rng, shape: rng.integers(0, 4, shape),
 }
 COUNTS = {"L": 4, "size": 2, "height": 4, "width": 6, "num_layers": 2, "reach": 50}
 

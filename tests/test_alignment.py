@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from witnesses import average_by_loop, close, dot, some_mask, tensors
 
+from attention_book.alignment.local import module as torch_local
+from attention_book.alignment.local import reference as local
 from attention_book.decoders.bahdanau import reference as bahdanau
 from attention_book.decoders.bahdanau.module import BahdanauDecoder
 from attention_book.decoders.luong import reference as luong
 from attention_book.decoders.luong.module import LuongDecoder
 from attention_book.scores.additive import reference as additive
-from attention_book.scores.local import module as torch_local
-from attention_book.scores.local import reference as local
 from attention_book.scores.location_based import module as torch_location
 from attention_book.scores.location_based import reference as location
 from attention_book.scores.multiplicative import module as torch_multiplicative

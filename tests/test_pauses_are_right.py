@@ -11,18 +11,23 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from attention_book.alignment.local import reference as local
 from attention_book.checking.catalogue import all_pauses
 from attention_book.decoders.bahdanau import reference as bahdanau
 from attention_book.decoders.luong import reference as luong
 from attention_book.kernels.any_kernel import module as any_kernel
 from attention_book.kernels.gaussian import reference as gaussian
+from attention_book.memory.addressing import reference as addressing
+from attention_book.memory.hops import reference as hops
 from attention_book.pauses import alignment as on_alignment
 from attention_book.pauses import attention_pooling as on_pooling
 from attention_book.pauses import kernel_attention as on_kernels
+from attention_book.pauses import pointing_and_memory as on_pointing
 from attention_book.pauses import scaled_dot_product as on_dot_products
+from attention_book.pointing.pointer import reference as pointer
 from attention_book.pooling.attention_pooling import module as torch_pooling
 from attention_book.pooling.attention_pooling import reference as pooling
-from attention_book.scores.local import reference as local
+from attention_book.scores.additive import reference as additive
 from attention_book.scores.location_based import reference as location
 from attention_book.scores.multiplicative import reference as multiplicative
 from attention_book.scores.scaled_dot_product import module as torch_dot_product
@@ -415,12 +420,97 @@ def test_wrong_values():
     assert not np.allclose(wrong[0], contexts[0])
 
 
+# Pointing, copying, listening, remembering -------------------------------------------------------
+
+
+def test_seven_numbers():
+    q, k, w = normal(20, (1, 4), (5, 4), (4,))
+    named = pointer.weights(q, k, np.array([0]), w=w)
+    assert named.shape == (1, 5)  # one for each input, and nothing else to name
+
+
+def test_left_over():
+    q, w = np.zeros((2, 1)), np.array([10.0])
+    k = np.arctanh(np.log([[5.0], [3.0], [2.0]]) / 10)
+    found = pointer.weights(q, k, np.array([0, 1]), w=w)
+    np.testing.assert_allclose(found, [[0.5, 0.3, 0.2], [0, 0.6, 0.4]], rtol=1e-12)
+    assert on_pointing.left_over.solve() == pytest.approx(0.6)
+
+
+def test_the_twice():
+    assert on_pointing.the_twice.solve() == pytest.approx(0.25 * 0.4 + 0.75 * (0.1 + 0.3))
+
+
+def test_sharper_content():
+    q, key, w = normal(21, (1, 4), (4,), (4,))
+    for size in (1, 10):
+        found = additive.weights(q, np.tile(key, (3, 1)), w=size * w)
+        np.testing.assert_allclose(found, 1 / 3)
+
+
+def test_off_the_end():
+    assert on_pointing.off_the_end.solve() == pytest.approx(0.5**4)
+
+
+@pytest.mark.parametrize(
+    ("gate", "shift", "slot"),
+    [(1, [0, 0, 1], 2), (0, [0, 0, 1], 4), (1, [0, 1, 0], 1), (0, [0, 1, 0], 3), (1, [1, 0, 0], 0)],
+)
+def test_beside_the_key(gate, shift, slot):
+    assert on_pointing._read(gate, shift) == slot
+    if (gate, shift) == (1, [0, 0, 1]):
+        assert on_pointing.beside_the_key.solve() == slot
+
+
+def test_hops_at_fault():
+    u, memory = normal(22, (4,), (2, 5, 4))
+    names = {
+        "u": u,
+        "facts": memory,
+        "embed_0": lambda facts: facts[0],
+        "embed_1": lambda facts: facts[1],
+    }
+    wanted = memory[1] @ hops.hops(u[None], memory)[0]
+    found = run(on_pointing.hops_at_fault.program, **names)["scores"]
+    assert not np.allclose(found, wanted)
+    program = mended(on_pointing.hops_at_fault, "u = u + weights @ values")
+    np.testing.assert_allclose(run(program, **names)["scores"], wanted)
+
+
+ADDRESS = {
+    "a": lambda x: x**2.0 / (x**2.0).sum(),
+    "b": lambda x: addressing.content(*on_address, 3.0),
+    "c": lambda x: np.roll(x, -1) * 0.3 + x * 0.1 + np.roll(x, 1) * 0.6,
+    "d": lambda x: 0.4 * x + 0.6 * LAST,
+}
+LAST = np.array([0.1, 0.5, 0.2, 0.1, 0.1])
+on_address = normal(23, (4,), (5, 4))
+
+
+def test_steps_of_an_address_have_one_right_order():
+    wanted = addressing.address(
+        *on_address, LAST, np.array([0.3, 0.1, 0.6]), strength=3.0, gate=0.4, sharpness=2.0
+    )
+    right = []
+    for order in itertools.permutations(ADDRESS):
+        x = LAST
+        for letter in order:
+            x = ADDRESS[letter](x)
+        if np.allclose(x, wanted):
+            right.append("".join(order))
+    assert right == [on_pointing.steps_of_an_address.solve()]
+
+
 def test_every_name_here_is_a_question():
     names = {
         pause.name
-        for name in (on_kernels, on_dot_products, on_pooling, on_alignment)
+        for name in (on_kernels, on_dot_products, on_pooling, on_alignment, on_pointing)
         for pause in all_pauses(name.__name__.split(".")[-1])
     }
     shown = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
-    shown -= {"every_name_here_is_a_question", "steps_to_leave_out_has_one_right_order"}
+    shown -= {
+        "every_name_here_is_a_question",
+        "steps_to_leave_out_has_one_right_order",
+        "steps_of_an_address_have_one_right_order",
+    }
     assert shown <= names

@@ -155,6 +155,15 @@ EQUIVALENT = {
     "visual_attention.gumbel_max": ["noise = -np.log(-np.log2(uniforms))"],  # one constant more
     "trained_attention.numerical_gradient": ["step, gradient = (2e-05, np.empty(x.shape))"],
     "trained_attention.deep": ["gradient = np.ones_like(layers)"],  # each layer is written to
+    "pointing_and_memory.mixture": [
+        "result = np.zeros((len(generated), V), weights.dtype)",
+        "result = np.zeros((len(weights), V), generated.dtype)",
+    ],
+    "pointing_and_memory.features": [
+        "around = np.stack([padded[m:m + S] for m in range(W)], axis=1)",
+        "padded = np.pad(previous, (W // 2, W))",  # more zeros than are looked at
+    ],
+    "pointing_and_memory.step": ["for j in range(1, previous.shape[1]):"],
 }
 
 # Other results of the solution -------------------------------------------------------------------

@@ -7,7 +7,7 @@ import numpy as np
 from attention_book.checking import Case, faults, function_exercise, letters, question
 from attention_book.softmax import softmax
 
-PLACE = (2, 6)
+PLACE = (2, 1)
 
 # 1 ---------------------------------------------------------------------------------------------
 

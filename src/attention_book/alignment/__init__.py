@@ -1,0 +1,1 @@
+"""Alignment: a step reads around a place, which it predicts or knows from the step before."""

@@ -1,0 +1,1 @@
+"""Memory: one store is asked several times."""

@@ -1,0 +1,1 @@
+"""Pointing: the weights are the answer, or a part of it."""
