@@ -17,7 +17,6 @@ from attention_book.shapes import Array, Count, Matrices, declaration
 
 # Sizes that are all different. An axis that is not listed gets the next one that is free.
 SIZES = {"L": 4, "S": 7, "n": 5, "N": 6, "H": 3, "W": 5, "d": 9, "d_k": 8, "d_v": 10}
-FREE = (11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26)
 LEAD = (2, 3)
 DTYPES = {
     "numpy": ("float16", "float32", "float64"),
@@ -84,7 +83,7 @@ def size(axis):
     if plus:
         return size(name) + int(more)
     if name not in SIZES:
-        SIZES[name] = next(free for free in FREE if free not in SIZES.values())
+        SIZES[name] = max(10, *SIZES.values()) + 1
     return SIZES[name]
 
 
