@@ -38,7 +38,7 @@ LOCATION = Mechanism(
 )
 
 
-@limit_case(LOCATION, ADDITIVE, when="$U = 0$, and the values are one-hot", otherwise={"size": 1.0})
+@limit_case(LOCATION, ADDITIVE, when="$U = 0$ and $v = I$", otherwise={"size": 1.0})
 def without_the_location(rng, size=0.0):
     q, k, w, U, filters = normal(rng, 4, (5, 4), 4, (2, 4), (2, 3))
     previous = softmax(rng.standard_normal(5))

@@ -39,7 +39,7 @@ POINTER = Mechanism(
 @limit_case(
     POINTER,
     ADDITIVE,
-    when="nothing has been pointed at, and the values are one-hot",
+    when="nothing has been pointed at, and $v = I$",
     otherwise={"pointed": (4, 1, 2)},
 )
 def nothing_pointed_at(rng, pointed=(-1, -1, -1)):
