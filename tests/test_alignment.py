@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from witnesses import average_by_loop, close, dot, some_mask, tensors
+from witnesses import average_by_loop, close, dot, rooms, some_mask, tensors
 
 from attention_book.alignment.local import module as torch_local
 from attention_book.alignment.local import reference as local
@@ -32,29 +32,10 @@ def inputs(*lead, seed=0, L=L, S=S, d_q=D_Q, d_k=D_K, d_v=D_V):
     return tuple(rng.standard_normal(shape) for shape in shapes)
 
 
-def in_torch(function):
-    """A function of PyTorch, called with NumPy arrays."""
-
-    def call(*args, mask=None, **options):
-        options = {
-            name: torch.from_numpy(x) if isinstance(x, np.ndarray) else x
-            for name, x in options.items()
-        }
-        return function(*tensors(*args), mask=mask, **options).numpy()
-
-    return call
-
-
-def both(reference, module, name="attention"):
-    return pytest.mark.parametrize(
-        name, [getattr(reference, name), in_torch(getattr(module, name))], ids=["numpy", "torch"]
-    )
-
-
 # The multiplicative score ------------------------------------------------------------------------
 
 
-@both(multiplicative, torch_multiplicative)
+@rooms(multiplicative, torch_multiplicative, "attention")
 def test_a_matrix_that_turns_the_query_by_hand(attention):
     # q W = (0, ln 3): the first key scores 0, the second ln 3.
     q, k = np.array([[1.0, 0.0]]), np.array([[5.0, 0.0], [0.0, 1.0]])
@@ -63,7 +44,7 @@ def test_a_matrix_that_turns_the_query_by_hand(attention):
     close(attention(q, k, v, W=W), np.array([[2.0, 3.0]]), 1e-14)
 
 
-@both(multiplicative, torch_multiplicative)
+@rooms(multiplicative, torch_multiplicative, "attention")
 @pytest.mark.parametrize("masked", [False, True])
 def test_multiplicative_against_a_loop_written_from_the_paper(attention, masked):
     q, k, v, W = inputs()
@@ -141,7 +122,7 @@ def test_concat_is_the_additive_score_with_its_matrix_cut_in_two():
 # Places instead of keys --------------------------------------------------------------------------
 
 
-@both(location, torch_location)
+@rooms(location, torch_location, "attention")
 @pytest.mark.parametrize("masked", [False, True])
 def test_location_based_against_a_loop(attention, masked):
     q, _, v, _ = inputs()
@@ -170,7 +151,7 @@ def local_by_loop(q, k, v, centre, W, reach, mask=None):
     return outputs
 
 
-@both(local, torch_local)
+@rooms(local, torch_local, "attention")
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("reach", [1, 2, 3])
 def test_local_against_a_loop(attention, masked, reach):
@@ -181,7 +162,7 @@ def test_local_against_a_loop(attention, masked, reach):
     close(attention(q, k, v, centre, W=W, reach=reach, mask=mask), expected)
 
 
-@both(local, torch_local)
+@rooms(local, torch_local, "attention")
 def test_a_window_beyond_the_keys_gives_zeros(attention):
     q, k, v, W = inputs()
     assert not attention(q, k, v, np.array([-3.0, 20, -3, 9]), W=W, reach=2).any()
@@ -230,25 +211,33 @@ D_Y, D_H = 2, 6
 
 def gru_cell(cell):
     """PyTorch's gated unit, written from the equations in its documentation."""
-    parameters = [p.detach().numpy() for p in (cell.weight_ih, cell.weight_hh)]
-    W, U = (p.T for p in parameters)
-    b, c = (p.detach().numpy() for p in (cell.bias_ih, cell.bias_hh))
-    return lambda x, h: gru_step(x @ W + b, h @ U + c, h)
+    W, U, b, c = (p.detach().numpy().T for p in cell.parameters())
 
+    def step(x, h):
+        of_input, of_state = np.split(x @ W + b, 3, -1), np.split(h @ U + c, 3, -1)
+        reset, update = (
+            1 / (1 + np.exp(-(x + u))) for x, u in zip(of_input[:2], of_state[:2], strict=True)
+        )
+        new = np.tanh(of_input[2] + reset * of_state[2])
+        return (1 - update) * new + update * h
 
-def gru_step(x, u, h):
-    reset, update = (
-        1 / (1 + np.exp(-(a + b)))
-        for a, b in zip(np.split(x, 3, -1)[:2], np.split(u, 3, -1)[:2], strict=True)
-    )
-    new = np.tanh(np.split(x, 3, -1)[2] + reset * np.split(u, 3, -1)[2])
-    return (1 - update) * new + update * h
+    return step
 
 
 def told(seed=0, B=3):
     rng = np.random.default_rng(seed)
     y, memory, start = (rng.standard_normal(s) for s in ((B, L, D_Y), (B, S, D_K), (B, D_H)))
     return y, memory, start, np.arange(S) < np.array([[[S]], [[4]], [[1]]])
+
+
+def agrees(decoder, expected, y, memory, start, mask):
+    """A module gives the states and contexts of the reference, and its weights the contexts."""
+    states, contexts = expected
+    y, memory, start = tensors(y, memory, start)
+    found = decoder(y, memory, start=start, mask=mask)
+    close(found[0], states)
+    close(found[1], contexts)
+    close(decoder.weights(y, memory, start=start, mask=mask) @ memory, contexts)
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -265,15 +254,8 @@ def test_bahdanaus_decoder_against_the_reference_with_a_cell_of_our_own(masked):
     def attend(q, memory):
         return additive.attention(q @ W_q, memory @ W_k, memory, w=w, mask=mask)
 
-    states, contexts = bahdanau.decode(
-        y, memory, start=start, cell=gru_cell(decoder.cell), attend=attend
-    )
-    t_y, t_memory, t_start = tensors(y, memory, start)
-    found = decoder(t_y, t_memory, start=t_start, mask=mask)
-    close(found[0], states)
-    close(found[1], contexts)
-    weights = decoder.weights(t_y, t_memory, start=t_start, mask=mask)
-    close(weights @ t_memory, contexts)
+    expected = bahdanau.decode(y, memory, start=start, cell=gru_cell(decoder.cell), attend=attend)
+    agrees(decoder, expected, y, memory, start, mask)
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -289,13 +271,8 @@ def test_luongs_decoder_against_the_reference_with_a_cell_of_our_own(masked):
     def attend(q, memory):
         return multiplicative.attention(q, memory, memory, W=W, mask=mask)
 
-    states, contexts = luong.decode(y, memory, start=start, cell=gru_cell(single), attend=attend)
-    t_y, t_memory, t_start = tensors(y, memory, start)
-    found = decoder(t_y, t_memory, start=t_start, mask=mask)
-    close(found[0], states)
-    close(found[1], contexts)
-    weights = decoder.weights(t_y, t_memory, start=t_start, mask=mask)
-    close(weights @ t_memory, contexts)
+    expected = luong.decode(y, memory, start=start, cell=gru_cell(single), attend=attend)
+    agrees(decoder, expected, y, memory, start, mask)
 
 
 @pytest.mark.parametrize("kind", [BahdanauDecoder, LuongDecoder])

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributions import Categorical, MixtureSameFamily
-from witnesses import average_by_loop, close, dot, some_mask, tensors
+from witnesses import average_by_loop, close, dot, rooms, some_mask, tensors
 
 from attention_book import masks
 from attention_book.alignment.location_sensitive import module as torch_location
@@ -29,21 +29,6 @@ from attention_book.pointing.pointer import reference as pointer
 
 L, S, D, V = 4, 7, 5, 9
 few = settings(deadline=None, max_examples=30)
-
-
-def rooms(numpys, torches, name):
-    """Run a test with the function in NumPy, and with its twin on tensors."""
-    function = getattr(torches, name)
-
-    def on_tensors(*args, **options):
-        def tensor(x):
-            return torch.from_numpy(np.array(x)) if isinstance(x, np.ndarray) else x
-
-        options = {key: tensor(x) for key, x in options.items()}
-        return function(*map(tensor, args), **options).numpy()
-
-    on_tensors.__name__ = f"{name}_in_torch"
-    return pytest.mark.parametrize(name, [getattr(numpys, name), on_tensors])
 
 
 def normal(*shapes, seed=0):

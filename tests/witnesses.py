@@ -5,6 +5,7 @@ import inspect
 import math
 
 import numpy as np
+import pytest
 import torch
 
 
@@ -25,6 +26,21 @@ def beside(function, weights):
         return output, weights(**{name: x for name, x in given.items() if name in takes})
 
     return call
+
+
+def rooms(numpys, torches, name):
+    """Run a test with the function in NumPy, and with its twin on tensors."""
+    function = getattr(torches, name)
+
+    def on_tensors(*args, **options):
+        def tensor(x):
+            return torch.from_numpy(np.array(x)) if isinstance(x, np.ndarray) else x
+
+        options = {key: tensor(x) for key, x in options.items()}
+        return function(*map(tensor, args), **options).numpy()
+
+    on_tensors.__name__ = f"{name}_in_torch"
+    return pytest.mark.parametrize(name, [getattr(numpys, name), on_tensors])
 
 
 def some_mask(*shape, seed=0):

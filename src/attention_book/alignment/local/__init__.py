@@ -1,5 +1,4 @@
 """Local attention: each query looks at a few keys around a place, one that it predicts itself.
 
-Limit case: when the window reaches far beyond all keys, it is multiplicative attention; when it
-holds one key, it is a look-up by place.
+Limit case: when the window reaches far beyond all keys, it is multiplicative attention.
 """

@@ -46,5 +46,8 @@ def wide_window(rng, reach=10**6):
     return reference.attention(q, k, v, centre, W=W, reach=reach), multiplicative(q, k, v, W=W)
 
 
-_LESS = {"has_proper_weights": "the bell comes after the softmax, so a row sums to less than 1"}
-DEPARTURES = {"weights": _LESS}
+DEPARTURES = {
+    "weights": {
+        "has_proper_weights": "the bell comes after the softmax, so a row sums to less than 1"
+    }
+}
