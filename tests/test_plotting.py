@@ -248,6 +248,22 @@ def test_every_line_and_label_takes_the_colour_of_its_theme(dark):
     assert texts == {themed["ink"]}
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_an_arrow_and_a_box_take_the_colour_of_their_theme(dark):
+    figure, ax = axes(4, 3)
+    light = COLOURS["orange"][0]
+    text = ax.annotate(
+        "", (1, 1), (0, 0), arrowprops={"color": light}, bbox={"edgecolor": light, "fc": light}
+    )
+    patches = text.arrow_patch, text.get_bbox_patch()
+
+    def look(figure):
+        return {to_hex(c) for x in patches for c in (x.get_edgecolor(), x.get_facecolor())}
+
+    assert colours_when_drawn(figure, look, dark=dark) == {COLOURS["orange"][dark]}
+    assert look(figure) == {light}
+
+
 def test_curves_differ_in_more_than_colour():
     figure = curves(X, {str(n): n * X for n in range(5)}, title="Five", xlabel="x", ylabel="y")
     (ax,) = figure.axes

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 # name: (on light pages, on dark pages). Each reads at 4.5:1 or more on its page.
 COLOURS = {
@@ -86,8 +87,11 @@ class BookFigure(Figure):
 
 def _darken(figure):
     """Replace every named light colour in the figure by its dark one; return the way back."""
-    undo = []
-    for artist in figure.findobj():
+    undo, artists = [], figure.findobj()
+    # the box of a text and the arrow of an annotation are none of their children
+    for text in figure.findobj(Text):
+        artists += filter(None, (text.get_bbox_patch(), getattr(text, "arrow_patch", None)))
+    for artist in artists:
         cmap = artist.get_cmap() if hasattr(artist, "get_cmap") else None
         if cmap is not None and cmap.name in _DARK_MAPS:
             undo.append((artist.set_cmap, cmap))
