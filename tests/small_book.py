@@ -1,6 +1,7 @@
 """A copy of the book with one small page, to build in a folder of its own."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,14 +11,22 @@ import nbformat
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ["tools/running/build_book.py"]
+# A third of a small build is style sheets and fonts, at which few tests look.
+LOOK = re.compile(r"(?m)^    book_(styles|fonts): .*\n")
 
 
-def copy_book(folder):
-    """Copy the package, the tools and the configuration, and a table of contents of one page."""
+def copy_book(folder, *, styled=False):
+    """Copy the package, the tools and the configuration, and a table of contents of one page.
+
+    Without ``styled`` the pages keep the style sheets and fonts of the theme.
+    """
     for name in ("src", "tools", "_static", "_templates", "_extra"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("_config.yml", "requirements.txt", "pyproject.toml", "conftest.py"):
         shutil.copy(ROOT / name, folder / name)
+    if not styled:
+        config = (folder / "_config.yml").read_text("utf-8")
+        (folder / "_config.yml").write_text(LOOK.sub("", config), "utf-8")
     (folder / "_toc.yml").write_text("format: jb-book\nroot: chapters/index\n")
     (folder / "chapters").mkdir()
     shutil.copy(ROOT / "chapters/references.bib", folder / "chapters")

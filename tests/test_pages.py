@@ -27,7 +27,7 @@ SAYS = '<div class="figure-says">\n\nWhich of the two weighs more?\n\n</div>'
 def page(tmp_path_factory):
     """The folder of a built page with a formula, a figure and the help of an exercise."""
     book = tmp_path_factory.mktemp("book")
-    copy_book(book)
+    copy_book(book, styled=True)
     cells = [
         nbformat.v4.new_markdown_cell("# A page\n\nA formula, $a^2$.\n\n## Exercise 1"),
         nbformat.v4.new_markdown_cell("```{hints-and-solution} scaled_dot_product.spread\n```"),

@@ -30,7 +30,7 @@ def built(book, repository="somebody/a-book"):
 def book(tmp_path_factory):
     """A repository of two pages, one of them changed a month later, and a third, not committed."""
     book = tmp_path_factory.mktemp("book")
-    copy_book(book)
+    copy_book(book, styled=True)
     toc = "format: jb-book\nroot: chapters/index\nchapters: [{file: chapters/about}]\n"
     (book / "_toc.yml").write_text(toc)
     for name in ("CITATION.cff", "LICENSE", "chapters/about.md"):

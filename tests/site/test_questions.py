@@ -98,21 +98,31 @@ def written(answer):
 
 # On the page -------------------------------------------------------------------------------------
 
-ANSWER = """([id, text]) => {
+ANSWER = """([id, texts]) => {
     const box = document.querySelector(`[data-question="${id}"]`);
     const field = box.querySelector("textarea, input[type=text]");
-    const choice = box.querySelector(`input[value="${CSS.escape(text)}"]`);
-    if (field) field.value = text;
-    else if (choice) choice.checked = true;
-    else return null;
-    box.querySelector("form").requestSubmit();
-    const verdict = box.querySelector(".question-verdict");
-    return {
-        status: /question-(passed|wrong|unread)/.exec(verdict.className)[1],
-        headline: verdict.querySelector("strong").textContent,
-        lines: [...verdict.querySelectorAll("p")].slice(1).map((p) => p.textContent),
-    };
+    return texts.map((text) => {
+        const choice = box.querySelector(`input[value="${CSS.escape(text)}"]`);
+        if (field) field.value = text;
+        else if (choice) choice.checked = true;
+        else return null;
+        box.querySelector("form").requestSubmit();
+        const verdict = box.querySelector(".question-verdict");
+        return {
+            status: /question-(passed|wrong|unread)/.exec(verdict.className)[1],
+            headline: verdict.querySelector("strong").textContent,
+            lines: [...verdict.querySelectorAll("p")].slice(1).map((p) => p.textContent),
+        };
+    });
 }"""
+
+
+def answer(page, question, texts):
+    """Answer a question on the page one time after the other; pair each text with its verdict.
+
+    A verdict is None where the text is none of the choices.
+    """
+    return zip(texts, page.evaluate(ANSWER, [question, texts]), strict=True)
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +151,8 @@ each_question = pytest.mark.parametrize(
 @each_question
 def test_a_right_answer_is_right_however_it_is_written(question, asked):
     page = asked(question.id.split(".")[0])
-    for text in [question.solve()] if getattr(question, "choices", None) else ways(question):
-        found = page.evaluate(ANSWER, [question.id, text])
+    texts = [question.solve()] if getattr(question, "choices", None) else ways(question)
+    for text, found in answer(page, question.id, texts):
         assert found["status"] == "passed", (text, found)
         assert found["lines"] == [question.why.replace("`", "")] * bool(question.why)
 
@@ -150,20 +160,19 @@ def test_a_right_answer_is_right_however_it_is_written(question, asked):
 @each_question
 def test_a_wrong_answer_gets_the_verdict_that_python_gives(question, asked):
     page, compared = asked(question.id.split(".")[0]), 0
-    for answer in wrong_answers(question):
-        verdict = question.check(answer)
+    given = wrong_answers(question)
+    verdicts = [question.check(wrong) for wrong in given]
+    texts = [wrong if isinstance(wrong, str) else as_python(wrong) for wrong in given]
+    for verdict, (text, found) in zip(verdicts, answer(page, question.id, texts), strict=True):
         if verdict:  # one of the numbers that are tried on every question
             continue
-        found = page.evaluate(
-            ANSWER, [question.id, answer if isinstance(answer, str) else as_python(answer)]
-        )
         if found is None:  # there is no such choice
             continue
-        assert found["status"] == "wrong", (answer, found)
+        assert found["status"] == "wrong", (text, found)
         named = verdict.mistake or "Not right yet"
         assert found["headline"].removeprefix("✗ ") == named.replace("`", "")
         lines = [line.replace("`", "") for line in verdict.lines if not line.startswith("hint() ")]
-        assert found["lines"][: len(lines)] == lines, answer
+        assert found["lines"][: len(lines)] == lines, text
         compared += 1
     assert compared >= (2 if getattr(question, "choices", None) else 7)
 
@@ -179,7 +188,8 @@ def test_a_wrong_answer_gets_the_verdict_that_python_gives(question, asked):
     ],
 )
 def test_what_cannot_be_read_is_said_and_is_no_wrong_answer(text, words, asked):
-    found = asked("scaled_dot_product").evaluate(ANSWER, ["scaled_dot_product.similarity", text])
+    page = asked("scaled_dot_product")
+    [(_, found)] = answer(page, "scaled_dot_product.similarity", [text])
     assert found["status"] == "unread"
     assert words in found["headline"]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from finishing import after_the_pages
-from sklearn.datasets import load_digits
 
 SCRIPT = "_static/digits.js"
 STORED = 1297
@@ -40,6 +39,8 @@ def script():
 
 def shuffled():
     """Return all digits, 64 levels of ink from 0 to 16, and their classes, in the book's order."""
+    from sklearn.datasets import load_digits  # two seconds, which most builds need not wait
+
     digits = load_digits()
     order = np.random.default_rng(0).permutation(len(digits.target))
     return digits.data[order].astype(np.uint8), digits.target[order]
