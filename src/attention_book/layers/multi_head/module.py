@@ -1,5 +1,6 @@
 r"""Multi-head attention in PyTorch: one product for all heads, which are views of the result."""
 
+import inspect
 import math
 
 import torch
@@ -7,13 +8,16 @@ import torch
 from attention_book.scores.scaled_dot_product import module as scaled_dot_product
 from attention_book.shapes import count, shapes
 
+_attention = inspect.unwrap(scaled_dot_product.attention)  # below its checks, which were made
+
 
 class MultiHeadAttention(torch.nn.Module):
     """Multi-head attention with its parameters, normal with variance 1/fan-in at the start.
 
-    The matrices of all heads stand side by side: ``W_q`` has the shape (d_model, heads * d_k),
-    ``W_k`` (d_kv, heads * d_k), ``W_v`` (d_kv, heads * d_v), ``W_o`` (heads * d_v, d_model).
-    What is left out is d_kv = d_model, d_k = d_model / heads, d_v = d_k.
+    The matrices of all heads stand side by side, those of keys and values too, so that two
+    products serve all: ``W_q`` has the shape (d_model, heads * d_k), ``W_kv`` (d_kv,
+    heads * (d_k + d_v)), ``W_o`` (heads * d_v, d_model). :meth:`matrices` gives those of each
+    head. What is left out is d_kv = d_model, d_k = d_model / heads, d_v = d_k.
 
     Source:
         A. Vaswani et al., "Attention Is All You Need", 2017, section 3.2.2. Departures: keys and
@@ -32,9 +36,9 @@ class MultiHeadAttention(torch.nn.Module):
         d_v = d_k if d_v is None else d_v
         self.d_model, self.heads = d_model, heads
         self.d_kv = d_model if d_kv is None else d_kv
+        self.widths = heads * d_k, heads * d_v
         self.W_q = _normal(d_model, heads * d_k)
-        self.W_k = _normal(self.d_kv, heads * d_k)
-        self.W_v = _normal(self.d_kv, heads * d_v)
+        self.W_kv = _normal(self.d_kv, heads * (d_k + d_v))
         self.W_o = _normal(heads * d_v, d_model)
 
     @shapes(
@@ -47,15 +51,13 @@ class MultiHeadAttention(torch.nn.Module):
 
         A mask holds for all heads. No (L, S) matrix is stored where PyTorch's fused kernel runs.
         """
-        W_q, W_k, W_v = self.W_q, self.W_k, self.W_v
-        q, k, v = (_split(y, self.heads) for y in (x @ W_q, source @ W_k, source @ W_v))
-        averaged = scaled_dot_product.attention(q, k, v, mask=_of_all_heads(mask))
+        averaged = _attention(*self._per_head(x, source), mask=_of_all_heads(mask))
         return _merge(averaged) @ self.W_o
 
     @shapes(torch, "x: ... L d_model, source: ... S d_kv, mask: ... L S -> ... H L S", widens=False)
     def weights(self, x, source, *, mask=None):
         """Return how much each token of x attends to each of the source, for every head."""
-        q, k = (_split(y, self.heads) for y in (x @ self.W_q, source @ self.W_k))
+        q, k, _ = self._per_head(x, source)
         return scaled_dot_product.weights(q, k, mask=_of_all_heads(mask))
 
     def matrices(self):
@@ -63,12 +65,16 @@ class MultiHeadAttention(torch.nn.Module):
 
         What is written into them, without gradients, is written into the parameters.
         """
-        return {
-            "W_q": _split(self.W_q, self.heads),
-            "W_k": _split(self.W_k, self.heads),
-            "W_v": _split(self.W_v, self.heads),
-            "W_o": _split(self.W_o.mT, self.heads).mT,
-        }
+        W_q, W_k, W_v = (_split(W, self.heads) for W in self._side_by_side(self.W_q, self.W_kv))
+        return {"W_q": W_q, "W_k": W_k, "W_v": W_v, "W_o": _split(self.W_o.mT, self.heads).mT}
+
+    def _per_head(self, x, source):
+        """Return queries, keys and values with an axis for the heads."""
+        three = self._side_by_side(x @ self.W_q, source @ self.W_kv)
+        return (_split(y, self.heads) for y in three)
+
+    def _side_by_side(self, q, kv):
+        return q, *kv.split(self.widths, dim=-1)
 
 
 @shapes(torch, "x: ... n d", heads=count(1))
@@ -97,7 +103,7 @@ def merge_heads(x):
 
 
 def _split(x, heads):
-    return x.unflatten(-1, (heads, x.shape[-1] // heads)).transpose(-3, -2)
+    return x.view(*x.shape[:-1], heads, x.shape[-1] // heads).transpose(-3, -2)
 
 
 def _merge(x):
