@@ -177,8 +177,8 @@ both_without_order.mistake(
 @pause(
     choices={
         "a": "None of the eight does anything.",
-        "b": "Seven of them can be removed together, but no one knows which.",
-        "c": "For each, others do what it does; nothing is said of removing several.",
+        "b": "For each, others do what it does; nothing is said of removing several.",
+        "c": "Seven of them can be removed together, but no one knows which.",
         "d": "Training has failed: every head should be needed.",
     },
     why="A test that removes one head asks whether the rest can do without it. Two heads with the "
@@ -186,7 +186,7 @@ both_without_order.mistake(
 )
 def none_is_missed():
     """Each of eight heads is removed alone, and the accuracy never falls. What follows?"""
-    return "c"
+    return "b"
 
 
 none_is_missed.mistake(
@@ -197,7 +197,7 @@ none_is_missed.mistake(
 none_is_missed.mistake(
     "what holds for one is thought to hold for many",
     "Each removal was tried with the other seven in place.",
-    "b",
+    "c",
 )
 none_is_missed.mistake(
     "several heads for one task are thought to be a failure",
@@ -246,32 +246,32 @@ line_that_joins.mistake(
 
 
 @pause(
-    why="12 matrices of 2048 × 2048 numbers of four bytes are 201 million bytes. A fused kernel "
+    why="16 matrices of 512 × 512 numbers of four bytes are 16.8 million bytes. A fused kernel "
     "stores none of them.",
-    rtol=0.02,
+    rtol=0.015,
 )
 def megabytes_of_weights():
-    """The weights of 12 heads are asked for, for one sequence of 2048 tokens that reads itself, in
+    """The weights of 16 heads are asked for, for one sequence of 512 tokens that reads itself, in
     float32. How many megabytes (millions of bytes) are they?
     """
-    return 12 * 2048**2 * 4 / 1e6
+    return 16 * 512**2 * 4 / 1e6
 
 
 megabytes_of_weights.mistake(
     "the matrix of one head is given",
-    "Each of the 12 heads has one.",
-    16.777,
-    lambda number: 16 < number < 17.5,
+    "Each of the 16 heads has one.",
+    1.0486,
+    lambda number: 1 <= number < 1.1,
 )
 megabytes_of_weights.mistake(
     "the bytes of a number are left out",
     "A number of float32 has four bytes.",
-    50.33,
-    lambda number: 50 < number < 51,
+    4.194,
+    lambda number: 4.1 < number < 4.3,
 )
 megabytes_of_weights.mistake(
     "the square is left out",
-    "Each of 2048 queries has a weight for each of 2048 keys.",
-    0.0983,
-    lambda number: 0.09 < number < 0.11,
+    "Each of 512 queries has a weight for each of 512 keys.",
+    0.0328,
+    lambda number: 0.03 < number < 0.034,
 )
