@@ -217,6 +217,11 @@ def test_heads_are_views():
     attend = MultiHeadAttention(D, H, d_kv=KV, d_k=K, d_v=V)
     homes = {p.untyped_storage().data_ptr() for p in attend.parameters()}
     assert {m.untyped_storage().data_ptr() for m in attend.matrices().values()} == homes
+    W = attend.matrices()
+    joined = torch.cat([*W["W_k"], *W["W_v"]], dim=1)  # keys before values, head by head
+    assert torch.equal(joined, attend.W_kv)
+    assert torch.equal(torch.cat([*W["W_q"]], dim=1), attend.W_q)
+    assert torch.equal(torch.cat([*W["W_o"]]), attend.W_o)
     x = torch.randn(B, L, D)
     split = module.split_heads(x, heads=H)
     assert split.shape == (B, H, L, D // H)
