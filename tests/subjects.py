@@ -16,7 +16,7 @@ import attention_book
 from attention_book.shapes import Array, Count, Matrices, declaration
 
 # Sizes that are all different. An axis that is not listed gets the next one that is free.
-SIZES = {"L": 4, "S": 7, "n": 5, "N": 6, "H": 3, "W": 5, "d": 9, "d_k": 8, "d_v": 10}
+SIZES = {"L": 4, "S": 7, "n": 5, "N": 6, "H": 3, "W": 5, "d": 9, "d_k": 8, "d_v": 10, "d_model": 12}
 LEAD = (2, 3)
 DTYPES = {
     "numpy": ("float16", "float32", "float64"),
@@ -72,7 +72,7 @@ ARRAYS = {
     "shift": lambda rng, shape: rng.dirichlet(np.ones(shape[-1])),
     "tokens": lambda rng, shape: rng.integers(0, 4, shape),
 }
-COUNTS = {"L": 4, "size": 2, "height": 4, "width": 6, "num_layers": 2, "reach": 50}
+COUNTS = {"L": 4, "size": 2, "height": 4, "width": 6, "num_layers": 2, "reach": 50, "heads": 3}
 
 
 def size(axis):
@@ -280,7 +280,7 @@ def subjects():
 
 
 def made(kind):
-    """A module of a class, with the sizes of this file."""
+    """A module of a class, with the sizes of this file; what it reads may have another width."""
     torch.manual_seed(0)
     counts = declaration(kind.__init__)
     taken = counts.signature.parameters
@@ -288,7 +288,7 @@ def made(kind):
         **{
             name: COUNTS.get(name, size(name))
             for name, parameter in taken.items()
-            if name != "self" and parameter.default is parameter.empty
+            if name == "d_kv" or (name != "self" and parameter.default is parameter.empty)
         }
     )
 

@@ -130,10 +130,10 @@ def each_change(subject):
     """For each key: what moves when it changes, and what may see it, both by query."""
     for j, change in each_key(subject):
         inputs, allowed = subject.inputs(), some_mask(subject)
-        before = subject.run(inputs, mask=native_mask(subject, allowed))[0]
+        before = by_query(subject, inputs, mask=native_mask(subject, allowed))
         changed = copies(inputs)
         change(changed)
-        after = subject.run(changed, mask=native_mask(subject, allowed))[0]
+        after = by_query(subject, changed, mask=native_mask(subject, allowed))
         moved = before != after
         if has_queries(subject):
             moved = moved.any(axis=tuple(range(3, moved.ndim))).any(axis=(0, 1))
@@ -155,7 +155,7 @@ def each_change(subject):
 def gives_zeros_where_nothing_may_be_seen(subject):
     inputs, allowed = subject.inputs(), some_mask(subject)
     if has_queries(subject):
-        output = subject.run(inputs, mask=native_mask(subject, allowed))[0]
+        output = by_query(subject, inputs, mask=native_mask(subject, allowed))
         assert not output[:, :, 1].any(), "a query that may attend to nothing must get zeros"
         assert output[:, :, 0].any()
     output = subject.run(inputs, mask=native_mask(subject, np.zeros_like(allowed)))[0]
@@ -402,6 +402,12 @@ def takes_floats(subject):
 def has_queries(subject):
     """Whether the mask is over queries and keys, not over keys alone."""
     return mask_axes(subject) in (("L", "S"), ("n", "n"))
+
+
+def by_query(subject, inputs, **options):
+    """The first result, with the axis of its queries before that of its heads."""
+    (result, *_), axes = subject.run(inputs, **options), subject.returned()[0].names
+    return np.moveaxis(result, len(LEAD), len(LEAD) + 1) if axes[:2] == ("H", "L") else result
 
 
 def mask_axes(subject):

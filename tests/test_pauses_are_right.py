@@ -17,11 +17,14 @@ from attention_book.decoders.bahdanau import reference as bahdanau
 from attention_book.decoders.luong import reference as luong
 from attention_book.kernels.any_kernel import module as any_kernel
 from attention_book.kernels.gaussian import reference as gaussian
+from attention_book.layers.multi_head import module as torch_multi_head
+from attention_book.layers.multi_head import reference as multi_head
 from attention_book.memory.addressing import reference as addressing
 from attention_book.memory.hops import reference as hops
 from attention_book.pauses import alignment as on_alignment
 from attention_book.pauses import attention_pooling as on_pooling
 from attention_book.pauses import kernel_attention as on_kernels
+from attention_book.pauses import multi_head as on_heads
 from attention_book.pauses import pointing_and_memory as on_pointing
 from attention_book.pauses import scaled_dot_product as on_dot_products
 from attention_book.pointing.pointer import reference as pointer
@@ -501,10 +504,107 @@ def test_steps_of_an_address_have_one_right_order():
     assert right == [on_pointing.steps_of_an_address.solve()]
 
 
+def test_five_from_two():
+    weights = np.array([[0.6, 0.4]])
+    pairs = np.array(list(itertools.product(range(10), repeat=2)), float)
+    brought = (weights @ pairs[..., None])[:, 0, 0]
+    assert on_heads.five_from_two.solve() == np.isclose(brought, 5).sum()
+
+
+def test_words_and_patches():
+    W = multi_head.new_layer(16, 8, rng=np.random.default_rng(0), d_kv=12)
+    words, patches = normal(24, (7, 16), (196, 12))
+    shape = multi_head.weights(words, patches, W).shape
+    pause = on_heads.words_and_patches
+    assert str(shape) in pause.choices[pause.solve()]
+
+
+def test_way_through_the_layer():
+    """The one order in which the steps run and give the layer's answer."""
+    attend, x = torch_multi_head.MultiHeadAttention(12, 3), normal(25, (2, 4, 12))[0]
+    x = torch.from_numpy(x).float()
+    kv = attend.W_kv.split(attend.widths, dim=-1)
+
+    def cut(values):
+        return [y.view(2, 4, 3, 4) for y in values]
+
+    steps = {
+        "a": cut,
+        "b": lambda values: [y @ W for y, W in zip(values, (attend.W_q, *kv), strict=True)],
+        "c": lambda values: (values[0] @ values[1].mT / 2).softmax(dim=-1) @ values[2],
+        "d": lambda values: [y.transpose(1, 2) for y in values],
+        "e": lambda heads: heads.transpose(1, 2).flatten(-2) @ attend.W_o,
+    }
+    found = []
+    for order in itertools.permutations("abcde"):
+        values = [x, x, x]
+        try:
+            for letter in order:
+                values = steps[letter](values)
+        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
+            continue
+        fits = isinstance(values, torch.Tensor) and values.shape == x.shape
+        if fits and torch.allclose(values, attend(x, x), atol=1e-6):
+            found.append("".join(order))
+    assert found == [on_heads.way_through_the_layer.solve()]
+
+
+def test_source_out_of_order():
+    W = multi_head.new_layer(6, 2, rng=np.random.default_rng(0))
+    x, source = normal(26, (3, 6), (5, 6))
+    before, after = (multi_head.multi_head(x, s, W) for s in (source, source[[4, 0, 3, 1, 2]]))
+    np.testing.assert_allclose(after, before, rtol=1e-12)
+    assert on_heads.source_out_of_order.solve() == "d"
+
+
+def test_both_without_order():
+    """Count over all pairs of contents and both guesses."""
+    right = [
+        guess == pair
+        for pair in itertools.product(range(6), repeat=2)
+        for guess in (pair, pair[::-1])
+    ]
+    assert on_heads.both_without_order.solve() == pytest.approx(np.mean(right))
+
+
+def test_none_is_missed():
+    """Two heads with one task, of which each suffices: none is missed alone."""
+    found = np.array([[1.0, 0.0], [1.0, 0.0]])  # what each adds to two answers
+    alone = [np.delete(found, h, axis=0).sum(axis=0).argmax() for h in (0, 1)]
+    assert alone == [0, 0]
+    assert not np.delete(found, [0, 1], axis=0).sum(axis=0).any()
+    assert on_heads.none_is_missed.solve() == "b"
+
+
+def test_line_that_joins():
+    B, L, S, H, d = 2, 4, 5, 3, 2
+    shapes = (B, L, 6), (B, S, 6), *[(6, 6)] * 4
+    x, source, W_q, W_k, W_v, W_o = (torch.from_numpy(y) for y in normal(27, *shapes))
+    names = {"x": x, "source": source, "W_q": W_q, "W_k": W_k, "W_v": W_v, "W_o": W_o}
+    names |= {"B": B, "L": L, "S": S, "H": H, "d": d}
+    attend = torch_multi_head.MultiHeadAttention(6, 3).double()
+    with torch.no_grad():
+        attend.W_q.copy_(W_q)
+        attend.W_kv.copy_(torch.cat([W_k, W_v], dim=1))
+        attend.W_o.copy_(W_o)
+    wanted = attend(x, source).detach()
+    pause = on_heads.line_that_joins
+    assert not torch.allclose(run(pause.program, **names)["output"], wanted)
+    program = mended(pause, "joined = (weights @ v).transpose(1, 2).reshape(B, L, H * d)")
+    torch.testing.assert_close(run(program, **names)["output"], wanted)
+    one = names | {"H": 1, "d": 6}
+    torch.testing.assert_close(run(pause.program, **one)["output"], run(program, **one)["output"])
+
+
+def test_megabytes_of_weights():
+    attend, x = torch_multi_head.MultiHeadAttention(16, 16), torch.zeros(1, 512, 16)
+    assert on_heads.megabytes_of_weights.solve() == attend.weights(x, x).nbytes / 1e6
+
+
 def test_every_name_here_is_a_question():
     names = {
         pause.name
-        for name in (on_kernels, on_dot_products, on_pooling, on_alignment, on_pointing)
+        for name in (on_kernels, on_dot_products, on_pooling, on_alignment, on_pointing, on_heads)
         for pause in all_pauses(name.__name__.split(".")[-1])
     }
     shown = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}

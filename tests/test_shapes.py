@@ -269,6 +269,58 @@ def test_a_module_knows_its_sizes_and_its_dtype():
     assert refused(lambda: Layer(True), TypeError) == "d_in is True; it needs an integer"
 
 
+def test_what_has_passed_is_not_checked_again_and_what_has_not_is():
+    class Layer(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.d = 4
+            self.W = torch.nn.Parameter(torch.ones(4, 4))
+
+        @shapes(torch, "x: ... n d, mask: ... n n -> ... n d", widens=False)
+        def forward(self, x, *, mask=None):
+            return x @ self.W
+
+    layer, x, mask = Layer(), torch.ones(2, 3, 4), torch.ones(3, 3, dtype=torch.bool)
+    checks = []
+    whole = module._check
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_check", lambda *given: checks.append(1) or whole(*given))
+        for _ in range(3):
+            assert layer(x, mask=mask).dtype == x.dtype
+            layer(x)
+        assert len(checks) == 2
+        for wrong, error in (
+            ({"x": x[..., :3]}, ValueError),
+            ({"x": x.double()}, TypeError),
+            ({"x": x.to_sparse()}, TypeError),
+            ({"x": x.to("meta")}, TypeError),
+            ({"x": x.numpy()}, TypeError),
+            ({"x": x, "mask": mask[:2]}, ValueError),
+            ({"x": x, "mask": mask.float()}, TypeError),
+        ):
+            for _ in range(2):
+                refused(lambda wrong=wrong: layer(**wrong), error)
+        assert len(checks) == 2 + 14
+        for _ in range(2):
+            layer(x, mask=mask.numpy())  # has to become a tensor
+        assert len(checks) == 2 + 14 + 2
+    layer.d = 3
+    refused(lambda: layer(x))
+    layer.d = 4
+    refused(lambda: layer.double()(x), TypeError)
+
+
+def test_half_precision_is_widened_each_time():
+    @shapes(torch, "x: ... d -> ... d")
+    def same(x):
+        assert x.dtype == torch.float32
+        return x
+
+    for _ in range(2):
+        assert same(torch.ones(3, dtype=torch.float16)).dtype == torch.float16
+        assert same(torch.ones(3)).dtype == torch.float32
+
+
 def test_none_is_taken_only_where_it_is_the_default():
     assert scores(Q, K, mask=None).shape == (2, 3, 5)
     assert "NoneType" in refused(lambda: scores(Q, K, gamma=None), TypeError)

@@ -163,18 +163,26 @@ EQUIVALENT = {
         "around = np.stack([padded[m:m + S] for m in range(W)], axis=1)",
         "padded = np.pad(previous, (W // 2, W))",  # more zeros than are looked at
     ],
+    "multi_head.layer": [
+        # NumPy takes any negative number for -1, and one head is as long as another
+        "return (weights @ v).swapaxes(0, 1).reshape(len(x), -2) @ W_o",
+        "q = (x @ W_q).reshape(len(x), heads, -2).swapaxes(0, 1)",
+        "k = (source @ W_k).reshape(len(source), heads, -2).swapaxes(0, 1)",
+        "v = (source @ W_v).reshape(len(source), heads, -2).swapaxes(0, 1)",
+    ],
+    "multi_head.shares": ["parts = weights @ v @ W_o.reshape(heads, d_v, -2)"],
     "pointing_and_memory.step": ["for j in range(1, previous.shape[1]):"],
 }
 
 # Other results of the solution -------------------------------------------------------------------
 
 RESULTS = {
-    "negated": lambda a: -a,
+    "negated": lambda a: ~a if a.dtype == bool else -a,
     "doubled": lambda a: a + a,
     "zeros": lambda a: a * 0,
     "one more": lambda a: a + 1,
     "right to one part in ten thousand": lambda a: (a * (1 + 1e-4)).astype(a.dtype),
-    "rounded": lambda a: a.round(3),
+    "rounded": lambda a: a if a.dtype == bool else a.round(3),
     "NaN": lambda a: a * np.nan,
     "transposed": lambda a: a.T.copy(),
     "upside down": lambda a: a[::-1].copy(),
@@ -183,7 +191,7 @@ RESULTS = {
     "its sum": lambda a: a.sum(),
     "a list": lambda a: a.tolist(),
     "a text": str,
-    "a matrix": np.asmatrix,
+    "a matrix": lambda a: np.asmatrix(a if a.ndim < 3 else a.reshape(len(a), -1)),
     "a masked array": np.ma.masked_array,
     "objects": lambda a: a.astype(object),
     "complex": lambda a: a + 0j,
