@@ -23,7 +23,7 @@ def weights(q, k, keys, *, mask=None):
     Source:
         As :func:`attention`.
     """
-    row = _row(q.shape[-2], k.shape[-2], len(keys), "keys", q.device)
+    row = _row(q.shape[-2], k.shape[-2], len(keys), q.device)
     by_distance = q @ keys.mT
     scores = q @ k.mT + by_distance.gather(-1, row.expand(*by_distance.shape[:-2], *row.shape))
     return softmax(finite(scores / math.sqrt(q.shape[-1]), "a score of q and k"), mask=mask)
@@ -40,7 +40,7 @@ def attention(q, k, v, keys, *, values=None, mask=None):
     The weights of one distance are added up first; then R vectors are averaged.
 
     Raises:
-        ValueError: ``keys`` or ``values`` has an even number of rows.
+        ValueError: ``keys`` has an even number of rows.
 
     Source:
         P. Shaw et al., "Self-Attention with Relative Position Representations", 2018,
@@ -49,16 +49,16 @@ def attention(q, k, v, keys, *, values=None, mask=None):
     alpha = weights(q, k, keys, mask=mask)
     if values is None:
         return alpha @ v
-    row = _row(q.shape[-2], k.shape[-2], len(values), "values", q.device)
+    row = _row(q.shape[-2], k.shape[-2], len(values), q.device)
     by_distance = alpha.new_zeros(*alpha.shape[:-1], len(values))
     by_distance = by_distance.scatter_add(-1, row.expand(alpha.shape), alpha)
     return alpha @ v + by_distance @ values
 
 
-def _row(L, S, R, name, device):
+def _row(L, S, R, device):
     """Return which row of a table belongs to each query and key, (L, S)."""
     if R % 2 == 0:
-        raise ValueError(f"{name} has {R} rows; it needs an odd number, -c to c")
+        raise ValueError(f"keys has {R} rows; it needs an odd number, -c to c")
     queries = torch.arange(S - L, S, device=device)
     distance = torch.arange(S, device=device) - queries.unsqueeze(-1)
     return distance.clamp(-(R // 2), R // 2) + R // 2

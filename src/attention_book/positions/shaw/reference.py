@@ -25,7 +25,7 @@ def weights(q, k, keys, *, mask=None):
     Source:
         As :func:`attention`.
     """
-    a = keys[_row(q.shape[-2], k.shape[-2], len(keys), "keys")]
+    a = keys[_row(q.shape[-2], k.shape[-2], len(keys))]
     scores = q @ k.mT + np.einsum("...id,ijd->...ij", q, a)
     return softmax(finite(scores / math.sqrt(q.shape[-1]), "a score of q and k"), mask=mask)
 
@@ -41,7 +41,7 @@ def attention(q, k, v, keys, *, values=None, mask=None):
     .. math:: o_i = \sum_j \alpha_{ij} (v_j + b_{\operatorname{clip}(j - i, -c, c)})
 
     Raises:
-        ValueError: ``keys`` or ``values`` has an even number of rows.
+        ValueError: ``keys`` has an even number of rows.
 
     Source:
         P. Shaw et al., "Self-Attention with Relative Position Representations", 2018,
@@ -50,13 +50,13 @@ def attention(q, k, v, keys, *, values=None, mask=None):
     alpha = weights(q, k, keys, mask=mask)
     if values is None:
         return alpha @ v
-    b = values[_row(q.shape[-2], k.shape[-2], len(values), "values")]
+    b = values[_row(q.shape[-2], k.shape[-2], len(values))]
     return alpha @ v + np.einsum("...ij,ije->...ie", alpha, b)
 
 
-def _row(L, S, R, name):
+def _row(L, S, R):
     """Return which row of a table belongs to each query and key, (L, S)."""
     if R % 2 == 0:
-        raise ValueError(f"{name} has {R} rows; it needs an odd number, -c to c")
+        raise ValueError(f"keys has {R} rows; it needs an odd number, -c to c")
     distance = np.arange(S) - np.arange(S - L, S)[:, None]
     return np.clip(distance, -(R // 2), R // 2) + R // 2
