@@ -1,10 +1,10 @@
 """The text that ships with Python, as numbers."""
 
 import math
+from pydoc_data.topics import topics
 
 import pytest
 import torch
-from pydoc_data.topics import topics
 
 from attention_book import text
 
