@@ -12,8 +12,8 @@ from attention_book.plotting import (
     PAPER,
     WEIGHTS,
     BookFigure,
-    _dress,
     axes,
+    dress,
 )
 
 
@@ -55,7 +55,7 @@ def kernels(panels, *, title):
     for ax in grid[len(panels) :]:
         ax.remove()
     for ax, (label, (distances, *values)) in zip(grid, panels.items(), strict=False):
-        _dress(ax)
+        dress(ax)
         ax.axvline(0, color=GRID, linewidth=1)
         for y, colour, dash in zip(values, (BLUE, ORANGE), ("-", "--"), strict=False):
             ax.plot(distances, y, color=colour, linestyle=dash, linewidth=1.6)

@@ -35,7 +35,7 @@ what_bites_knows.mistake(
 )
 what_bites_knows.mistake(
     "depth is thought to bring order",
-    "The first layer gives every word the same vector in both sentences. The next starts from that.",
+    "The first layer gives every word the same vector in both sentences. The next starts there.",
     "c",
 )
 what_bites_knows.mistake(
@@ -117,40 +117,37 @@ four_apart.mistake(
 
 @pause(
     choices={
-        "a": "multiply the keys by their weights and add them up",
+        "a": "take the softmax over the keys",
         "b": "turn queries and keys, each by its own position",
-        "c": "take the softmax over the keys",
+        "c": "multiply the values by their weights and add them up",
         "d": "multiply x by W_q, W_k and W_v",
         "e": "multiply each query with each key",
-        "f": "multiply the values by their weights and add them up",
     },
     why=(
         "Positions come in between the learned matrices and the scores. Values are not turned: "
-        "what is averaged is what a token says, not where it stands. Step a belongs to nothing."
+        "what is averaged is what a token says, not where it stands."
     ),
 )
 def steps_of_rope():
-    """Put the five steps of a layer with RoPE in their order. One of the six steps belongs to
-    no layer at all: leave it out.
-    """
-    return "dbecf"
+    """Put the five steps of a layer with RoPE in their order."""
+    return "dbeac"
 
 
 steps_of_rope.mistake(
     "x is turned before the learned matrices",
     "A rotation in front of W_q would not stay a rotation behind it, and the score would no longer "
     "depend on the distance alone.",
-    "bdecf",
+    "bdeac",
 )
 steps_of_rope.mistake(
     "the scores are turned",
     "A score is one number. Vectors turn, before they are multiplied.",
-    "debcf",
+    "debac",
 )
 steps_of_rope.mistake(
-    "the keys are averaged",
-    "Keys are compared. Values are averaged.",
-    "dbeca",
+    "the weights are turned",
+    "By then the scores are made, and positions come too late.",
+    "deabc",
 )
 
 
@@ -186,6 +183,42 @@ bucket_of_20.mistake(
     "everything far is thought to share one bucket",
     "That holds from the last bucket's beginning, near 90.",
     15,
+)
+
+
+@pause(
+    choices={
+        "a": "positions counted from the first real token, and nothing else",
+        "b": "a mask that hides the padding, and positions counted from the first real token",
+        "c": "a mask that hides the padding, and nothing else",
+        "d": "neither: ALiBi looks at no padding",
+    },
+    why=(
+        "The distance of two real tokens is the same with and without padding in front, so the "
+        "bias is right as it is. But padding would get weight without a mask."
+    ),
+)
+def padding_and_alibi():
+    """A model with ALiBi reads sentences that are padded on the left. What does it need so that a
+    sentence is read as if it stood alone?
+    """
+    return "c"
+
+
+padding_and_alibi.mistake(
+    "positions are thought to hide tokens",
+    "A token that is not masked gets weight, wherever it is said to stand.",
+    "a",
+)
+padding_and_alibi.mistake(
+    "ALiBi is treated as absolute positions are",
+    "It sees distances alone, and these do not change when all tokens move.",
+    "b",
+)
+padding_and_alibi.mistake(
+    "a small bias is taken for a mask",
+    "Distant padding is lowered, near padding hardly. Only a mask gives 0.",
+    "d",
 )
 
 
@@ -231,41 +264,6 @@ cache_at_fault.mistake(
     6,
 )
 
-
-@pause(
-    choices={
-        "a": "a mask that hides the padding, and nothing else",
-        "b": "positions counted from the first real token, and nothing else",
-        "c": "a mask that hides the padding, and positions counted from the first real token",
-        "d": "neither: ALiBi looks at no padding",
-    },
-    why=(
-        "The distance of two real tokens is the same with and without padding in front, so the "
-        "bias is right as it is. But padding would get weight without a mask."
-    ),
-)
-def padding_and_alibi():
-    """A model with ALiBi reads sentences that are padded on the left. What does it need so that a
-    sentence is read as if it stood alone?
-    """
-    return "a"
-
-
-padding_and_alibi.mistake(
-    "positions are thought to hide tokens",
-    "A token that is not masked gets weight, wherever it is said to stand.",
-    "b",
-)
-padding_and_alibi.mistake(
-    "ALiBi is treated as absolute positions are",
-    "It sees distances alone, and these do not change when all tokens move.",
-    "c",
-)
-padding_and_alibi.mistake(
-    "a small bias is taken for a mask",
-    "Distant padding is lowered, near padding hardly. Only a mask gives 0.",
-    "d",
-)
 
 _HOTTER = float(temperature(math.exp(10)) ** 2)
 

@@ -1,4 +1,4 @@
-r"""ALiBi in NumPy: ``softmax(q · k_j / √d_k - m |i - j|)`` with a fixed slope m for each head."""
+r"""ALiBi in NumPy: ``softmax(q · k_j / √d_k - μ |i - j|)`` with a fixed slope μ for each head."""
 
 import math
 
@@ -31,7 +31,7 @@ def slopes(H):
 def weights(q, k, slopes, *, mask=None):
     r"""Return how much each query attends to each key.
 
-    .. math:: s_{ij} = \frac{q_i \cdot k_j}{\sqrt{d_k}} - m\, \lvert i - j \rvert
+    .. math:: s_{ij} = \frac{q_i \cdot k_j}{\sqrt{d_k}} - \mu\, \lvert i - j \rvert
 
     The last query stands at the last key.
 

@@ -54,7 +54,7 @@ def rotate_halves(x, positions, *, omega=None):
 
 @shapes(np, "q: ... L d_k, k: ... S d_k, mask+: ... L S -> ... L S", omega=OMEGA)
 def weights(q, k, *, omega=None, mask=None):
-    r"""Return how much each query attends to each key: :math:`s_{ij} = R_i q_i \cdot R_j k_j`,
+    r"""Return how much each query attends to each key: :math:`s_{ij} = q_i T_i \cdot k_j T_j`,
     divided by the root of d_k. The last query stands at the last key.
 
     Raises:

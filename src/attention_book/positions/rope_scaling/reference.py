@@ -42,11 +42,13 @@ def ntk(d, *, factor, base=10_000.0):
 
 @shapes(np, d=count(2), factor=FACTOR, trained=TRAINED, base=number(), slow=number(), fast=number())
 def yarn(d, *, factor, trained, base=10_000.0, slow=1.0, fast=32.0):
-    r"""Slow down only the pairs that turn few times within the training length T.
+    r"""Slow down only the pairs that turn few times within the training length.
 
     .. math:: \omega'_m = (1 - \gamma) \frac{\omega_m}{s} + \gamma\, \omega_m, \qquad
               \gamma = \operatorname{clip}\!\left(
-              \frac{T \omega_m / 2\pi - \text{slow}}{\text{fast} - \text{slow}}, 0, 1\right)
+              \frac{n_m - \text{slow}}{\text{fast} - \text{slow}}, 0, 1\right)
+
+    with the number of turns within the training length T, :math:`n_m = T \omega_m / 2\pi`.
 
     Queries and keys are also multiplied by :func:`temperature`.
 

@@ -55,8 +55,8 @@ def one_bucket(rng, N=1):
 @limit_case(
     T5_BIAS,
     ALIBI,
-    when="each distance has its bucket, with the bias $-m\\delta$, keys ahead are masked, and the "
-    "query is $q / \\sqrt{d_k}$",
+    when="each distance has its bucket, with the bias $-\\mu\\delta$, keys ahead are masked, and "
+    "the query is $q / \\sqrt{d_k}$",
     otherwise={"N": 6},
 )
 def a_bucket_for_each_distance(rng, N=10):
