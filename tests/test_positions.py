@@ -499,13 +499,13 @@ both_slopes = rooms(alibi, torch_alibi, "slopes")
 def test_the_slopes_of_the_paper(slopes):
     close(np.asarray(slopes(8), float), 0.5 ** np.arange(1, 9))
     close(np.asarray(slopes(16), float)[::2], 2.0 ** -np.arange(0.5, 8, 1), 1e-6)
-    close(np.asarray(slopes(1), float), [2.0**-8])
+    close(np.asarray(slopes(1), float), np.array([2.0**-8]))
 
 
 @both_slopes
 def test_the_slopes_of_twelve_heads(slopes):
     expected = [2.0**-n for n in range(1, 9)] + [2.0**-n for n in (0.5, 1.5, 2.5, 3.5)]
-    close(np.asarray(slopes(12), float), expected, 1e-6)
+    close(np.asarray(slopes(12), float), np.array(expected), 1e-6)
 
 
 @rooms(alibi, torch_alibi, "attention")
