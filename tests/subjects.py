@@ -16,7 +16,8 @@ import attention_book
 from attention_book.shapes import Array, Count, Matrices, declaration
 
 # Sizes that are all different. An axis that is not listed gets the next one that is free.
-SIZES = {"L": 4, "S": 7, "n": 5, "N": 6, "H": 3, "W": 5, "d": 9, "d_k": 8, "d_v": 10, "d_model": 12}
+SIZES = {"L": 4, "S": 7, "n": 5, "N": 6, "H": 3, "W": 5, "d": 9, "d_k": 8, "d_v": 10}
+SIZES |= {"R": 11, "d_model": 12}
 LEAD = (2, 3)
 DTYPES = {
     "numpy": ("float16", "float32", "float64"),
@@ -71,8 +72,12 @@ ARRAYS = {
     "sharpness": lambda rng, shape: np.asarray(1.5),
     "shift": lambda rng, shape: rng.dirichlet(np.ones(shape[-1])),
     "tokens": lambda rng, shape: rng.integers(0, 4, shape),
+    "positions": lambda rng, shape: rng.integers(0, 50, shape),
+    "relative": lambda rng, shape: rng.integers(-50, 50, shape),
+    "factor": lambda rng, shape: np.asarray(4.0),
 }
-COUNTS = {"L": 4, "size": 2, "height": 4, "width": 6, "num_layers": 2, "reach": 50, "heads": 3}
+COUNTS = {"L": 4, "size": 2, "height": 4, "width": 6, "num_layers": 2, "reach": 50}
+COUNTS |= {"heads": 3, "trained": 64}
 
 
 def size(axis):
@@ -149,6 +154,11 @@ class Subject:
                 continue
             given[name] = self.example(name, need, rng, lead, dtype, scale, sizes or {})
         return given
+
+    def optional(self, name):
+        """An argument that may be left out."""
+        need = self.declared.needs[name]
+        return self.example(name, need, np.random.default_rng(1), LEAD, "float64", 1.0, {})
 
     def example(self, name, need, rng, lead, dtype, scale, sizes):
         if isinstance(need, Count) or (need is None and name in COUNTS):

@@ -305,7 +305,11 @@ def wrong(subject):
             if need.least is not None:
                 yield name, need.least - 1, str(need.least - 1)
         else:
-            yield from wrong_arrays(subject, name, need, numpy(inputs[name]), name == first)
+            optional = name not in inputs
+            good = numpy(subject.optional(name) if optional else inputs[name])
+            for found in wrong_arrays(subject, name, need, good, name == first):
+                if found[1] is not None or not optional:
+                    yield found
 
 
 def wrong_arrays(subject, name, need, good, is_first):

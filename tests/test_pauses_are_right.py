@@ -26,10 +26,15 @@ from attention_book.pauses import attention_pooling as on_pooling
 from attention_book.pauses import kernel_attention as on_kernels
 from attention_book.pauses import multi_head as on_heads
 from attention_book.pauses import pointing_and_memory as on_pointing
+from attention_book.pauses import positions as on_positions
 from attention_book.pauses import scaled_dot_product as on_dot_products
 from attention_book.pointing.pointer import reference as pointer
 from attention_book.pooling.attention_pooling import module as torch_pooling
 from attention_book.pooling.attention_pooling import reference as pooling
+from attention_book.positions.alibi import reference as alibi
+from attention_book.positions.rope import reference as rope
+from attention_book.positions.rope_scaling import reference as rope_scaling
+from attention_book.positions.sinusoidal import reference as sinusoidal
 from attention_book.scores.additive import reference as additive
 from attention_book.scores.location_based import reference as location
 from attention_book.scores.multiplicative import reference as multiplicative
@@ -504,6 +509,9 @@ def test_steps_of_an_address_have_one_right_order():
     assert right == [on_pointing.steps_of_an_address.solve()]
 
 
+# Many heads --------------------------------------------------------------------------------------
+
+
 def test_five_from_two():
     weights = np.array([[0.6, 0.4]])
     pairs = np.array(list(itertools.product(range(10), repeat=2)), float)
@@ -601,10 +609,103 @@ def test_megabytes_of_weights():
     assert on_heads.megabytes_of_weights.solve() == attend.weights(x, x).nbytes / 1e6
 
 
+# Positions ---------------------------------------------------------------------------------------
+
+
+def test_what_bites_knows():
+    x = normal(30, (3, 4))[0]
+    here, there = x, x[::-1]
+    for _ in range(10):
+        here, there = (dot_product.attention(tokens, tokens, tokens) for tokens in (here, there))
+    np.testing.assert_allclose(here[1], there[1])
+
+
+def test_when_it_is_adding():
+    x, p, W, other = normal(31, (5, 4), (5, 4), (4, 3), (4, 3))
+    beside = np.concatenate([x, p], axis=1)
+    np.testing.assert_allclose(beside @ np.concatenate([W, W]), (x + p) @ W)
+    assert not np.allclose(beside @ np.concatenate([W, other]), (x + p) @ W)
+    assert np.allclose(beside @ np.concatenate([W, 0 * W]), x @ W)
+
+
+def test_four_apart():
+    at = 10_000.0**0 * math.pi / 4 * np.array([2, 6])
+    one, other = np.stack([np.sin(at), np.cos(at)], axis=1)
+    assert one @ other == pytest.approx(on_positions.four_apart.solve())
+    code = sinusoidal.encoding(np.array([2, 6]) * math.pi / 4, 2)
+    assert code[0] @ code[1] == pytest.approx(-1)
+
+
+ROPE_STEPS = {
+    "a": lambda s: s | {"weights": softmax(s["scores"])},
+    "b": lambda s: s | {"q": rope.rotate(s["q"], range(5)), "k": rope.rotate(s["k"], range(5))},
+    "c": lambda s: s | {"output": s["weights"] @ s["v"]},
+    "d": lambda s: s | {name: s["x"] @ s[f"W_{name}"] for name in "qkv"},
+    "e": lambda s: s | {"scores": s["q"] @ s["k"].T / 2},
+}
+
+
+def test_steps_of_rope_have_one_right_order():
+    x, W_q, W_k, W_v = normal(32, (5, 6), (6, 4), (6, 4), (6, 3))
+    wanted = rope.attention(x @ W_q, x @ W_k, x @ W_v)
+    right = []
+    for order in itertools.permutations(ROPE_STEPS):
+        state = {"x": x, "W_q": W_q, "W_k": W_k, "W_v": W_v}
+        try:
+            for letter in order:
+                state = ROPE_STEPS[letter](state)
+        except KeyError:
+            continue
+        if np.allclose(state["output"], wanted):
+            right.append("".join(order))
+    assert right == [on_positions.steps_of_rope.solve()]
+
+
+def test_bucket_of_20():
+    assert on_positions.bucket_of_20.solve() == 8 + math.floor(8 * math.log(20 / 8, 16)) == 10
+
+
+def test_cache_at_fault():
+    q, k, v = normal(33, (6, 4), (6, 4), (6, 3))
+    wanted = rope.attention(q, k, v)[-1:]
+    names = {"rotate": rope.rotate, "attention": dot_product.attention}
+    names |= {"keys": k[:-1], "values": v[:-1], "q": q[-1:], "k": k[-1:], "v": v[-1:]}
+    assert not np.allclose(run(on_positions.cache_at_fault.program, **names)["output"], wanted)
+    program = mended(on_positions.cache_at_fault, "q = rotate(q, np.arange(S - n, S))")
+    np.testing.assert_allclose(run(program, **names)["output"], wanted)
+    names |= {"keys": k[:0], "values": v[:0], "q": q, "k": k, "v": v}
+    whole = run(on_positions.cache_at_fault.program, **names)["output"]
+    np.testing.assert_allclose(whole, rope.attention(q, k, v))
+
+
+def test_padding_and_alibi():
+    q, k, v = normal(34, (4, 4), (4, 4), (4, 3))
+    alone, slope = alibi.attention(q, k, v, np.array(0.5)), np.array(0.5)
+    q, k, v = (np.concatenate([np.ones((3, x.shape[1])), x]) for x in (q, k, v))
+    mask = np.tile(np.arange(7) >= 3, (7, 1))
+    np.testing.assert_allclose(alibi.attention(q, k, v, slope, mask=mask)[3:], alone)
+    assert not np.allclose(alibi.attention(q, k, v, slope)[3:], alone)
+
+
+def test_hotter():
+    heat = rope_scaling.temperature(math.exp(10))
+    q, k = normal(35, (3, 4), (5, 4))
+    grown = (heat * q) @ (heat * k).T / (q @ k.T)
+    np.testing.assert_allclose(grown, on_positions.hotter.solve())
+
+
 def test_every_name_here_is_a_question():
     names = {
         pause.name
         for name in (on_kernels, on_dot_products, on_pooling, on_alignment, on_pointing, on_heads)
+        for name in (
+            on_kernels,
+            on_dot_products,
+            on_pooling,
+            on_alignment,
+            on_pointing,
+            on_positions,
+        )
         for pause in all_pauses(name.__name__.split(".")[-1])
     }
     shown = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
@@ -612,5 +713,6 @@ def test_every_name_here_is_a_question():
         "every_name_here_is_a_question",
         "steps_to_leave_out_has_one_right_order",
         "steps_of_an_address_have_one_right_order",
+        "steps_of_rope_have_one_right_order",
     }
     assert shown <= names

@@ -134,7 +134,7 @@ def axes(width=5.5, height=3.2, *, columns=1, title=None, xlabel=None, ylabel=No
     FigureCanvasAgg(figure)
     grid = figure.subplots(1, columns, squeeze=False, width_ratios=ratios)[0]
     for ax in grid:
-        _dress(ax)
+        dress(ax)
     title = _wrapped(title or "", width)
     if columns == 1:
         grid[0].set(title=title, xlabel=xlabel or "", ylabel=ylabel or "")
@@ -144,7 +144,7 @@ def axes(width=5.5, height=3.2, *, columns=1, title=None, xlabel=None, ylabel=No
     return figure, grid
 
 
-def _dress(ax):
+def dress(ax):
     """Give axes the book's colours and sizes."""
     ax.set_facecolor("none")
     ax.spines[["top", "right"]].set_visible(False)
@@ -191,7 +191,7 @@ def matrix(values, *, title, rows=None, columns=None, digits=2, limit=None, ylab
     for ax in grid[len(panels) :]:
         ax.remove()
     for ax, panel, heading in zip(grid, panels, titles, strict=False):
-        _dress(ax)
+        dress(ax)
         ax.pcolormesh(panel, cmap=WEIGHTS, vmin=0, vmax=limit or 1, edgecolors=GRID, linewidth=0.8)
         for i, j in itertools.product(range(L), range(S)):
             strong = panel[i, j] > _CROSSING * (limit or 1)

@@ -7,6 +7,7 @@ from sklearn.datasets import load_digits
 
 from attention_book.kernels.gaussian import reference as kernel_attention
 from attention_book.pooling.attention_pooling import reference as attention_pooling
+from attention_book.positions.rope import reference as rope
 from attention_book.scores.scaled_dot_product import reference as scaled_dot_product
 from attention_book.softmax import softmax
 
@@ -79,7 +80,16 @@ def call_softmax_backward(scores, upstream):
     }
 
 
+def call_rope(i, j, omega):
+    """A query and a key of pairs (1, 0), and how far each pair of them has turned apart."""
+    omega, one = np.array(omega), np.tile([1.0, 0.0], (1, len(omega)))
+    q, k = rope.rotate(one, [i], omega=omega), rope.rotate(one, [j], omega=omega)
+    np.testing.assert_allclose(omega, rope.frequencies(8, base=omega[1] ** -4), rtol=1e-9)
+    return {"score": (q @ k.T)[0, 0] / 8**0.5, "angles": omega * (i - j)}
+
+
 CALLS = {
+    "rope": call_rope,
     "digits": call_digits,
     "softmax": call_softmax,
     "softmax_backward": call_softmax_backward,
@@ -233,6 +243,21 @@ def test_what_live_attention_tells_is_drawn_too(open_figure):
             }"""
         )
         np.testing.assert_allclose([x / 50 - 3, 3 - y / 50], shown["output"][focus], atol=1e-3)
+
+
+def test_the_score_of_clocks_depends_on_their_distance(open_figure):
+    page, figure = open_figure("clocks")
+    key, distance, base = figure.locator("input[type=range]").all()
+    first = agrees(figure)["result"]["score"]
+    key.focus()
+    page.keyboard.press("End")
+    moved = agrees(figure)
+    assert moved["arguments"]["j"] == 200
+    assert abs(moved["result"]["score"] - first) < 1e-12
+    for slider in (distance, base):
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        assert abs(agrees(figure)["result"]["score"] - first) > 1e-4
 
 
 @pytest.mark.parametrize(("name", "number"), [("softmax", 1), ("kernel", 0)])
