@@ -1,6 +1,7 @@
 """The declaration above a function: what it checks, what it says, what it hands on."""
 
 import doctest
+import math
 
 import numpy as np
 import pytest
@@ -308,6 +309,17 @@ def test_what_has_passed_is_not_checked_again_and_what_has_not_is():
     refused(lambda: layer(x))
     layer.d = 4
     refused(lambda: layer.double()(x), TypeError)
+
+
+def test_a_number_is_checked_each_time_since_its_value_counts():
+    @shapes(torch, "x: ... d -> ... d", gamma=number(least=0))
+    def scaled(x, gamma):
+        return gamma * x
+
+    x = torch.ones(3)
+    assert scaled(x, torch.tensor(2.0)).tolist() == [2, 2, 2]
+    assert "gamma is -1" in refused(lambda: scaled(x, torch.tensor(-1.0)))
+    assert "gamma is nan" in refused(lambda: scaled(x, torch.tensor(math.nan)))
 
 
 def test_half_precision_is_widened_each_time():

@@ -125,6 +125,12 @@ class Declaration:
         arrays = (need for need in self.needs.values() if isinstance(need, Array))
         return tuple({name for need in arrays for name in need.names})
 
+    @functools.cached_property
+    def numbers(self):
+        """The arguments that are checked by their values: finite, and not below the least."""
+        needs = self.needs.items()
+        return {name for name, need in needs if isinstance(need, Array) and need.kind == "number"}
+
 
 def declaration(function):
     """Return the :class:`Declaration` of a function, or None where it has none."""
@@ -199,7 +205,7 @@ def _kind(args, kwargs, declared):
     A check takes as long as the product of small matrices; what has passed need not be tried
     again. So a call of tensors alone is described by what can be wrong with them.
     """
-    if declared.library != "torch":
+    if declared.library != "torch" or declared.numbers:
         return None
     torch, found = _torch(), [len(args), *kwargs]
     for value in (*args, *kwargs.values()):
