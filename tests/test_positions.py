@@ -422,6 +422,7 @@ def test_positions_of_each_sequence():
 def test_interpolation_divides_the_positions(interpolation):
     (x,) = normal((L, D))
     omega = np.asarray(interpolation(D, factor=4, base=500))
+    close(omega, np.array([500 ** (-2 * m / D) / 4 for m in range(D // 2)]))
     turned = rope.rotate(x, np.arange(L) / 4, omega=sinusoidal.frequencies(D, base=500))
     close(rope.rotate(x, np.arange(L), omega=omega), turned)
 

@@ -20,7 +20,7 @@ ROPE = Mechanism(
     reference.attention,
     "part3/positions.ipynb#from-sines-to-rope",
     source="su2021roformer",
-    oracle="complex numbers; loops; the ONNX operator and the programs of others, beside the tests",
+    oracle="loops over complex numbers; a loop over queries and keys",
     advice=Advice(
         choose="a decoder, with a cache or without, trained at the lengths that it will see: the "
         "usual choice today",
@@ -38,7 +38,7 @@ ROPE_HALVES = Mechanism(
     reference.rotate_halves,
     "part3/positions.ipynb#two-pairings",
     source="black2022gptneox",
-    oracle="complex numbers; the rotation of adjacent pairs with the features in another order",
+    oracle="loops over complex numbers; neighbours, with the features in another order",
 )
 
 

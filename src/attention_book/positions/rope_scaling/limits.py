@@ -12,7 +12,7 @@ INTERPOLATION = Mechanism(
     reference.interpolation,
     AT,
     source="chen2023extending",
-    oracle="positions divided by the factor",
+    oracle="a loop over the pairs; positions divided by the factor",
 )
 NTK = Mechanism(
     "NTK-aware interpolation",
@@ -26,7 +26,7 @@ YARN = Mechanism(
     reference.yarn,
     AT,
     source="peng2024yarn",
-    oracle="the equations of the paper a second time, wavelength by wavelength",
+    oracle="a loop over the wavelengths, from the equations of the paper",
 )
 
 
