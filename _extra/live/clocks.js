@@ -1,5 +1,5 @@
-// RoPE: each pair of features is a clock, whose two hands are the query and the key. Their
-// score is the mean cosine of the angles between the hands; the curve has it for every distance.
+// RoPE: each pair of features is a clock, whose two hands are the query and the key. Their score
+// is the sum of the cosines between the hands, over √d_k; the curve has it for every distance.
 "use strict";
 
 Live.figure("clocks", (root) => {
