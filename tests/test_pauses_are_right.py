@@ -12,7 +12,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from attention_book.alignment.local import reference as local
-from attention_book.checking.catalogue import all_pauses
+from attention_book.checking.catalogue import all_chapters, all_pauses
 from attention_book.decoders.bahdanau import reference as bahdanau
 from attention_book.decoders.luong import reference as luong
 from attention_book.kernels.any_kernel import module as any_kernel
@@ -695,19 +695,7 @@ def test_hotter():
 
 
 def test_every_name_here_is_a_question():
-    names = {
-        pause.name
-        for name in (on_kernels, on_dot_products, on_pooling, on_alignment, on_pointing, on_heads)
-        for name in (
-            on_kernels,
-            on_dot_products,
-            on_pooling,
-            on_alignment,
-            on_pointing,
-            on_positions,
-        )
-        for pause in all_pauses(name.__name__.split(".")[-1])
-    }
+    names = {pause.name for chapter in all_chapters() for pause in all_pauses(chapter)}
     shown = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
     shown -= {
         "every_name_here_is_a_question",
