@@ -76,13 +76,16 @@ document.addEventListener("click", async (event) => {
 });
 
 // Hover cards: what a link to a term, a source, an equation or a statement leads to, beside it.
-// All cards are in one script, so that they are also there when the book is read from a disk.
+// The cards of a page are in a script, so that they are also there when the book is read from a disk.
 const cards = {
   link: null,
 
-  async load() {
-    await (this.loaded ??= loadScript("_static/cards.js"));
-    return window.bookCards;
+  loaded: {},
+
+  async of(page) {
+    if (!page.startsWith("chapters/")) return {};
+    await (this.loaded[page] ??= loadScript(`_static/cards/${page}.js`));
+    return window.bookCards[page];
   },
 
   async show({ target, pointerType }) {
@@ -91,7 +94,8 @@ const cards = {
     if (!link?.hash || link === cards.link || pointerType === "touch") return;
     await new Promise((passed) => setTimeout(passed, 120)); // a pointer that only passes
     const root = new URL(document.documentElement.dataset.content_root, location).pathname;
-    const content = wanted() && (await cards.load())[decodeURIComponent(link.pathname.slice(root.length) + link.hash)];
+    const [page, place] = [link.pathname.slice(root.length), link.hash.slice(1)].map(decodeURIComponent);
+    const content = wanted() && (await cards.of(page))[place];
     if (!content || !wanted()) return;
     cards.remove();
     cards.link = link;

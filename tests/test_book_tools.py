@@ -250,7 +250,10 @@ READING = """<article><a class="reference internal" href="../x/look.html#a">a</a
 
 def test_a_card_is_what_stands_at_the_place_that_a_link_leads_to():
     assert book_cards.cards({"x/look.html": LOOKING_UP, "y/read.html": READING}) == {
-        "x/look.html#a": "<div>A</div><div><p>Not C.</p></div>",
-        "x/look.html#c": "<div>C</div><div>Third.</div>",
-        "x/look.html#e-2": "<div><p>One</p><p>Two</p></div>",
+        "x/look.html": {
+            "a": "<div>A</div><div><p>Not C.</p></div>",
+            "c": "<div>C</div><div>Third.</div>",
+            "e-2": "<div><p>One</p><p>Two</p></div>",
+        },
+        "y/read.html": {},
     }

@@ -5,25 +5,33 @@ import json
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import HTML
+from conftest import HTML, PAGES
 
 PAGE = "chapters/faq.html"
-SCRIPT = HTML / "_static/cards.js"
-CARDS = json.loads(SCRIPT.read_text("utf-8").removeprefix("window.bookCards=")[:-2])
+SCRIPTS = {
+    path.relative_to(HTML / "_static/cards").as_posix().removesuffix(".js"): path.read_text("utf-8")
+    for path in (HTML / "_static/cards").rglob("*.js")
+}
+CARDS = {
+    f"{name}#{place}": card
+    for name, script in SCRIPTS.items()
+    for place, card in json.loads(script.partition("]=")[2][:-2]).items()
+}
 LINK = "article a.reference.internal[href*='bibliography.html#']"
 CARD = "#hover-card"
 
 
-def test_the_script_of_all_cards_is_small():
+def test_the_script_of_the_cards_of_a_page_is_small():
     assert len(CARDS) > 200
-    assert len(gzip.compress(SCRIPT.read_bytes())) < 40_000
+    assert SCRIPTS.keys() == {name for name in PAGES if name.startswith("chapters/")}
+    assert max(len(gzip.compress(script.encode())) for script in SCRIPTS.values()) < 25_000
     assert not [place for place, card in CARDS.items() if len(card) < 20 or " id=" in card]
 
 
 def test_a_page_does_not_load_the_cards_before_they_are_wanted(open_page):
     page = open_page(PAGE)
     page.wait_for_load_state("networkidle")
-    assert not [url for url in page.asked if "cards.js" in url]
+    assert not [url for url in page.asked if "_static/cards/" in url]
 
 
 @pytest.mark.parametrize("scheme", ["http", "file"])

@@ -1,7 +1,7 @@
 """Sphinx extension: what a link to a term, a source, an equation or a statement leads to.
 
-A page shows it on a card beside the link. All cards are in one script, which a page loads when the
-first one is wanted: a script, unlike a page, can also be loaded from a disk.
+A page shows it on a card beside the link. The cards of what stands on one page are in one script,
+loaded when the first of them is wanted: a script, unlike a page, can also be loaded from a disk.
 """
 
 import json
@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from bs4 import BeautifulSoup
 from finishing import after_the_pages
 
-SCRIPT = "_static/cards.js"
+SCRIPTS = "_static/cards"
 LINK = re.compile(r'<a class="reference internal" href="([^"#]*)#([^"]+)"')
 PLACES = "dt[id], div.citation[id], div.math[id], li[id]"
 
@@ -26,15 +26,18 @@ def setup(app):
 
 
 def write_cards(app):
-    """Write the script of all cards, under the addresses that they are shown for."""
+    """Write a script for each page, with the cards of its places."""
     names = [app.builder.get_target_uri(name) for name in sorted(app.env.found_docs)]
     texts = {name: Path(app.outdir, name).read_text("utf-8") for name in names}
-    written = json.dumps(cards(texts), ensure_ascii=False, separators=(",", ":"))
-    Path(app.outdir, SCRIPT).write_text(f"window.bookCards={written};\n", "utf-8")
+    for name, found in cards(texts).items():
+        written = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+        path = Path(app.outdir, SCRIPTS, f"{name}.js")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'(window.bookCards ??= {{}})["{name}"]={written};\n', "utf-8")
 
 
 def cards(texts):
-    """Return the card of each place to which one of these pages links, ``{page#id: HTML}``."""
+    """Return the card of each place to which one of these pages links, ``{page: {id: HTML}}``."""
     links = {
         (posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) if path else name, place)
         for name, text in texts.items()
@@ -45,14 +48,14 @@ def cards(texts):
     def places(name):
         return {tag["id"]: tag for tag in BeautifulSoup(texts[name], "html.parser")(id=True)}
 
-    made = {}
+    made = {name: {} for name in texts}
     for name, place in sorted(links):
         # Most links lead to a section. A page without anything else is not worth reading.
         if re.search(rf'<(dt|div|li|p)\b[^>]* id="{re.escape(place)}"', texts.get(name, "")):
             found = places(name)[place]
             shown = next((tag for tag in [found, *found.parents] if tag.css.match(PLACES)), None)
             if shown:
-                made[f"{name}#{place}"] = card(shown)
+                made[name][place] = card(shown)
     return made
 
 
