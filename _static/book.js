@@ -76,10 +76,9 @@ document.addEventListener("click", async (event) => {
 });
 
 // Hover cards: what a link to a term, a source, an equation or a statement leads to, beside it.
-// The cards of a page are in a script, so that they are also there when the book is read from a disk.
+// The cards of a page are in a script, since that can also be loaded when the book is read from a disk.
 const cards = {
   link: null,
-
   loaded: {},
 
   async of(page) {

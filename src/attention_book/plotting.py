@@ -6,7 +6,6 @@ one for dark pages. In a notebook, end the cell with the figure.
 
 import base64
 import io
-import itertools
 import textwrap
 
 import numpy as np
@@ -123,8 +122,10 @@ def _dark_colour(colour):
     return dark and dark + code[7:]
 
 
-def axes(width=5.5, height=3.2, *, columns=1, title=None, xlabel=None, ylabel=None, ratios=None):
-    """Return a figure and its axes (one, or an array of ``columns``), dressed for the book.
+def axes(
+    width=5.5, height=3.2, *, rows=1, columns=1, title=None, xlabel=None, ylabel=None, ratios=None
+):
+    """Return a figure and its axes (one, or an array row by row), dressed for the book.
 
     Shapes:
         width, height: inches; a page shows 96 pixels an inch. Wider than 6 is hard to read on
@@ -132,11 +133,11 @@ def axes(width=5.5, height=3.2, *, columns=1, title=None, xlabel=None, ylabel=No
     """
     figure = BookFigure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.subplots(1, columns, squeeze=False, width_ratios=ratios)[0]
+    grid = figure.subplots(rows, columns, squeeze=False, sharex="col", width_ratios=ratios).ravel()
     for ax in grid:
-        dress(ax)
+        _dress(ax)
     title = _wrapped(title or "", width)
-    if columns == 1:
+    if len(grid) == 1:
         grid[0].set(title=title, xlabel=xlabel or "", ylabel=ylabel or "")
         return figure, grid[0]
     if title:
@@ -144,7 +145,7 @@ def axes(width=5.5, height=3.2, *, columns=1, title=None, xlabel=None, ylabel=No
     return figure, grid
 
 
-def dress(ax):
+def _dress(ax):
     """Give axes the book's colours and sizes."""
     ax.set_facecolor("none")
     ax.spines[["top", "right"]].set_visible(False)
@@ -191,22 +192,28 @@ def matrix(values, *, title, rows=None, columns=None, digits=2, limit=None, ylab
     for ax in grid[len(panels) :]:
         ax.remove()
     for ax, panel, heading in zip(grid, panels, titles, strict=False):
-        dress(ax)
-        ax.pcolormesh(panel, cmap=WEIGHTS, vmin=0, vmax=limit or 1, edgecolors=GRID, linewidth=0.8)
-        for i, j in itertools.product(range(L), range(S)):
-            strong = panel[i, j] > _CROSSING * (limit or 1)
-            label = "–" if np.isnan(panel[i, j]) else f"{panel[i, j]:.{digits}f}"
-            ax.text(
-                j + 0.5, i + 0.5, label, ha="center", va="center", fontsize=10,
-                color=PAPER if strong else BLACK,
-            )  # fmt: skip
-        ax.set_xticks(np.arange(S) + 0.5, columns or range(S))
-        ax.set_yticks(np.arange(L) + 0.5, rows or range(L))
-        ax.invert_yaxis()
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
+        _dress(ax)
+        cells(ax, panel, rows=rows, columns=columns, digits=digits, limit=limit)
         ax.set(title=_wrapped(heading, width / columns_of_panels), xlabel="key", ylabel=ylabel)
     return figure
+
+
+def cells(ax, values, *, rows=None, columns=None, digits=2, limit=None):
+    """Draw one matrix on axes, each number on its colour; arguments as :func:`matrix` has them."""
+    ax.pcolormesh(values, cmap=WEIGHTS, vmin=0, vmax=limit or 1, edgecolors=GRID, linewidth=0.8)
+    for (i, j), value in np.ndenumerate(values):
+        strong = value > _CROSSING * (limit or 1)
+        label = "–" if np.isnan(value) else f"{value:.{digits}f}"
+        ax.text(
+            j + 0.5, i + 0.5, label, ha="center", va="center", fontsize=10,
+            color=PAPER if strong else BLACK,
+        )  # fmt: skip
+    L, S = values.shape
+    ax.set_xticks(np.arange(S) + 0.5, columns or range(S))
+    ax.set_yticks(np.arange(L) + 0.5, rows or range(L))
+    ax.invert_yaxis()
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
 
 
 def curves(x, families, *, title, xlabel, ylabel, logx=False, logy=False, width=5.5, height=3.2):

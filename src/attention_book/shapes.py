@@ -179,10 +179,14 @@ def shapes(library, text="", *, widens=True, narrows=True, **needs):
             except TypeError:
                 return function(*args, **kwargs)  # for Python's own error, which names it
             owner = args[0] if of_module else None
-            given = dict(bound.arguments)
+            given = kind and dict(bound.arguments)
             dtype = _check(bound.arguments, declared, owner)
-            as_it_came = all(given[name] is value for name, value in bound.arguments.items())
-            if as_it_came and kind is not None and dtype is not None and len(passed) < _KINDS:
+            if (
+                kind
+                and dtype is not None
+                and len(passed) < _KINDS
+                and all(given[name] is value for name, value in bound.arguments.items())
+            ):
                 passed[kind] = dtype
             result = function(*bound.args, **bound.kwargs)
             return _cast(result, dtype) if narrows and dtype is not None else result

@@ -3,8 +3,8 @@ r"""ALiBi in PyTorch, with the fused kernel."""
 import math
 
 import torch
-import torch.nn.functional as F
 
+from attention_book.positions import biased
 from attention_book.shapes import count, finite, shapes
 from attention_book.softmax.module import softmax
 
@@ -51,12 +51,7 @@ def attention(q, k, v, slopes, *, mask=None):
         Length Extrapolation", 2022, section 3. Departure: keys ahead of the query, which the
         paper masks, are as far as those behind it.
     """
-    bias = _bias(q, k, slopes)
-    if mask is not None:
-        bias = torch.where(mask, bias, -torch.inf)
-    leading = torch.broadcast_shapes(*(x.shape[:-2] for x in (q, k, v, bias)))
-    q, k, v = (x.expand(*leading, *x.shape[-2:]) for x in (q, k, v))
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+    return biased.attention(q, k, v, _bias(q, k, slopes), mask=mask)
 
 
 def _bias(q, k, slopes):

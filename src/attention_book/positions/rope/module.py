@@ -85,7 +85,7 @@ def attention(q, k, v, *, omega=None, mask=None):
 
 def _in_place(q, k, omega):
     L, S = q.shape[-2], k.shape[-2]
-    queries, keys = torch.arange(S - L, S), torch.arange(S)
+    queries, keys = (torch.arange(start, S, device=q.device) for start in (S - L, 0))
     return rotate(q, queries, omega=omega), rotate(k, keys, omega=omega)
 
 

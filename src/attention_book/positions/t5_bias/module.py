@@ -3,8 +3,8 @@ r"""T5's relative bias in PyTorch."""
 import math
 
 import torch
-import torch.nn.functional as F
 
+from attention_book.positions import biased
 from attention_book.shapes import anything, count, finite, shapes
 from attention_book.softmax.module import softmax
 
@@ -78,11 +78,7 @@ def attention(q, k, v, table, *, max_distance=128, bidirectional=True, mask=None
         As :func:`buckets`.
     """
     bias = _bias(q, k, table, max_distance, bidirectional)
-    if mask is not None:
-        bias = torch.where(mask, bias, -torch.inf)
-    leading = torch.broadcast_shapes(*(x.shape[:-2] for x in (q, k, v, bias)))
-    q, k, v = (x.expand(*leading, *x.shape[-2:]) for x in (q, k, v))
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=1.0)
+    return biased.attention(q, k, v, bias, mask=mask, scale=1.0)
 
 
 def _bias(q, k, table, max_distance, bidirectional):
