@@ -29,27 +29,35 @@ THIRD = (
 )
 
 
-def made_up(seed=0, size=60, cases=80):
-    """Return mechanisms in nine families, and limit cases in and between these.
+def folders(count):
+    """Return so many families, by their folder: what their package says."""
+    found = dict(FAMILIES)
+    for number in range(2, 2 + count // len(FAMILIES)):
+        found |= {f"{folder}_{number}": f"{says} {number}" for folder, says in FAMILIES.items()}
+    return dict(list(found.items())[:count])
+
+
+def made_up(seed=0, size=60, cases=80, families=9):
+    """Return mechanisms in families of seven parts, and limit cases in and between these.
 
     Most limit cases lead to what came before, as in the book; some lead back.
     """
     chance = random.Random(seed)
     names = [f"{a} {b}{c}" for a in FIRST for b in SECOND for c in THIRD]
     chance.shuffle(names)
-    others = list(FAMILIES)[1:]
-    folders = others + chance.choices(others, k=size - 4 - len(others))
-    chance.shuffle(folders)  # as in the book, a family is not complete before the next begins
-    folders = ["remains"] * 4 + folders
+    part = {folder: 1 + 7 * n // families for n, folder in enumerate(folders(families))}
+    others = list(part)[1:]
+    drawn = others + chance.choices(others, k=size - 4 - len(others))
+    chance.shuffle(drawn)  # as in the book, a family is not complete before the next begins
     every = []
-    for name, folder in zip(names[:size], folders, strict=True):
+    for name, folder in zip(names[:size], ["remains"] * 4 + drawn, strict=True):
         simple = folder == "remains"
         advice = Advice(f"{name} fits", "no", "exact", "any", "n**2*d", "n**2", call=_call)
         every.append(
             Mechanism(
                 name,
                 _function(folder, name),
-                f"index.md#{folder.replace('_', '-')}",
+                f"part{part[folder]}/made_up.md#{folder.replace('_', '-')}",
                 source=None if simple else "vaswani2017attention",
                 advice=None if simple else advice,
             )
@@ -81,7 +89,7 @@ def install(monkeypatch, module, seed=0, **sizes):
     every, cases = made_up(seed, **sizes)
     monkeypatch.setattr(module, "mechanisms", lambda: every)
     monkeypatch.setattr(module, "limit_cases", lambda: cases)
-    for name, says in FAMILIES.items():
+    for name, says in folders(sizes.get("families", 9)).items():
         package = ModuleType(f"attention_book.{name}", f"{says}: in words.\n\nMade up.")
         monkeypatch.setitem(sys.modules, package.__name__, package)
     return every, cases

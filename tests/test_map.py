@@ -86,7 +86,8 @@ def read(svg):
 def drawn():
     """Return the pictures of the overview and of each family by (name, kind)."""
     cases = book_map.numbered()
-    texts = {"overview": book_map.overview()}
+    texts = {"overview": book_map.overview({})}
+    texts |= {part: book_map.map_of_part(part, cases) for part in book_map.in_parts()}
     texts |= {family: book_map.map_of(family, cases) for family in book_map.families()}
     return {
         (name, svg.get("class")): read(svg)
@@ -97,6 +98,7 @@ def drawn():
 
 BOOKS = {"the book": {}, "sixty": {"seed": 0}, "others": {"seed": 1}, "more": {"seed": 2}}
 BOOKS |= {"close": {"seed": 3, "cases": 200}, "ninety": {"seed": 4, "size": 90, "cases": 120}}
+BOOKS |= {"whole": {"seed": 5, "size": 90, "cases": 140, "families": 25}}
 
 
 @cache
@@ -108,6 +110,7 @@ def made(name):
         return SimpleNamespace(
             cases=book_map.numbered(),
             families=book_map.families(),
+            parts=book_map.in_parts(),
             titles={family: book_map.title(family) for family in book_map.families()},
             pictures=drawn(),
         )
@@ -146,17 +149,41 @@ def test_the_made_up_family_is_as_large_as_the_book_may_become(monkeypatch):
     assert any((b, a) in between for a, b in between if a != b)
 
 
-def test_each_family_has_its_boxes(book):
+def test_each_picture_has_its_boxes(book):
     counts = {
-        (f"{book.titles[family]}, {len(some)} mechanism{'s' * (len(some) > 1)}")
-        for family, some in book.families.items()
+        f: f"{book.titles[f]}, {len(some)} mechanism{'s' * (len(some) > 1)}"
+        for f, some in book.families.items()
     }
     for kind in ("wide", "narrow"):
-        assert set(book.pictures["overview", kind].boxes) == counts
+        sizes = {
+            part: sum(len(book.families[family]) for family in some)
+            for part, some in book.parts.items()
+        }
+        assert set(book.pictures["overview", kind].boxes) == {
+            f"{part}, {size} mechanism{'s' * (size > 1)}" for part, size in sizes.items()
+        }
+        for part, some in book.parts.items():
+            reached = {c.special.family for c in book.cases.values() if c.general.family in some}
+            others = {book.titles[family] for family in reached.difference(some)}
+            assert set(book.pictures[part, kind].boxes) == {counts[f] for f in some} | others
         for family, some in book.families.items():
             reached = {c.special for c in book.cases.values() if c.general.family == family}
             others = {f"{m.name}, {book.titles[m.family]}" for m in reached if m.family != family}
             assert set(book.pictures[family, kind].boxes) == {m.name for m in some} | others
+
+
+def ends_of(book, name, case):
+    """Return how the boxes of a limit case begin on a picture, and whether it is there."""
+    ends = case.general, case.special
+    families = [mechanism.family for mechanism in ends]
+    if name == "overview":
+        home = {family: part for part, some in book.parts.items() for family in some}
+        parts = [home[family] for family in families]
+        return parts, parts[0] != parts[1]
+    if name in book.parts:
+        there = families[0] in book.parts[name] and families[0] != families[1]
+        return [book.titles[family] for family in families], there
+    return [mechanism.name for mechanism in ends], families[0] == name
 
 
 def test_each_limit_case_has_its_number_at_the_head_of_its_arrow(book):
@@ -169,22 +196,19 @@ def test_each_limit_case_has_its_number_at_the_head_of_its_arrow(book):
                 (start,) = (end for end in arrow.ends if end != at)
                 found |= dict.fromkeys(numbers, (start, at))
                 assert not apart(label, (*tip, *tip), by=12)
-        for number, (start, at) in found.items():
-            case = book.cases[number]
-            ends = case.general, case.special
-            for end, mechanism in zip((start, at), ends, strict=True):
-                says = book.titles[mechanism.family] if name == "overview" else mechanism.name
+        for number, ends in found.items():
+            wanted, _ = ends_of(book, name, book.cases[number])
+            for end, says in zip(ends, wanted, strict=True):
                 assert end.startswith(says)
-        wanted = {
-            number
-            for number, case in book.cases.items()
-            if (
-                case.general.family != case.special.family
-                if name == "overview"
-                else case.general.family == name
-            )
+        assert set(found) == {
+            number for number, case in book.cases.items() if ends_of(book, name, case)[1]
         }
-        assert set(found) == wanted
+
+
+def test_each_limit_case_between_families_is_on_the_map_of_one_part(book):
+    for case in book.cases.values():
+        shown = [part for part in book.parts if ends_of(book, part, case)[1]]
+        assert len(shown) == (case.general.family != case.special.family)
 
 
 def test_boxes_stand_apart(book):
@@ -268,7 +292,7 @@ def test_two_that_are_each_other_share_a_line():
         number: str(case).split(" when ")[0] for number, case in made("the book").cases.items()
     }
     for kind in ("wide", "narrow"):
-        picture = made("the book").pictures["overview", kind]
+        picture = made("the book").pictures["part1", kind]
         (line,) = [arrow for arrow in picture.arrows if len(arrow.tips) > 1]
         heads = [{names[number] for number in numbers} for numbers in line.numbers]
         kernel, dot_product = "kernel attention", "scaled dot-product attention"
@@ -348,11 +372,12 @@ def test_a_mechanism_that_nothing_joins_is_an_error():
 
 def test_the_pictures_are_the_same_every_time():
     program = (
-        "import sys; sys.path += ['tools/content', 'tests'];"
+        "import sys; sys.path += ['tools/content', 'tools/look', 'tests'];"
         "import book_map as b, made_up_family, pytest;"
-        "own = b.overview();"
+        "own = b.overview({});"
         "made_up_family.install(pytest.MonkeyPatch(), b);"
-        "print(own, b.overview(), *(b.map_of(f, b.numbered()) for f in b.families()))"
+        "print(own, b.overview({}), *(b.map_of_part(p, b.numbered()) for p in b.in_parts()),"
+        "*(b.map_of(f, b.numbered()) for f in b.families()))"
     )
     found = {
         subprocess.run(
@@ -366,12 +391,12 @@ def test_the_pictures_are_the_same_every_time():
         for seed in ("1", "2")
     }
     (text,) = found
-    assert text.count("<svg") == 2 * (1 + 1 + 9)
+    assert text.count("<svg") == 2 * (1 + 1 + 7 + 9)
 
 
 def test_nothing_heavy_is_loaded_before_the_map_is_made():
     program = (
-        "import sys; sys.path.append('tools/content'); import book_map;"
+        "import sys; sys.path += ['tools/content', 'tools/look']; import book_map;"
         "print(sorted({'igraph', 'sklearn', 'scipy', 'torch'} & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -400,15 +425,52 @@ def test_what_is_drawn():
         assert {a.get("aria-label") for a in simple} == {m.name for m in own if not m.source}
 
 
-def test_the_overview_leads_to_the_families_and_to_the_conditions():
-    for svg in ET.fromstring(book_map.overview()):
-        addresses = {a.get("href"): "".join(a.itertext()) for a in svg.iter("a")}
-        conditions = {a: text for a, text in addresses.items() if a.startswith("#limit-case-")}
-        assert set(addresses) - set(conditions) == {
-            f"#{book_map.anchor(f)}" for f in book_map.families()
-        }
-        for address, text in conditions.items():
-            assert numbers_in(text)[0] == int(address.removeprefix("#limit-case-"))
+def test_the_maps_of_parts_lead_to_the_families_and_to_the_conditions():
+    pictures = {
+        f"#map-{part}": book_map.map_of_part(part, book_map.numbered())
+        for part in book_map.in_parts()
+    }
+    for svg in ET.fromstring(book_map.overview({})):
+        assert boxes_and_conditions(svg) == set(pictures)
+    for text in pictures.values():
+        for svg in ET.fromstring(text):
+            assert boxes_and_conditions(svg) <= {
+                f"#{book_map.anchor(f)}" for f in book_map.families()
+            }
+
+
+def boxes_and_conditions(svg):
+    """Return where the boxes lead, after a look at where the numbers lead."""
+    addresses = {a.get("href"): "".join(a.itertext()) for a in svg.iter("a")}
+    conditions = {a: text for a, text in addresses.items() if a.startswith("#limit-case-")}
+    for address, text in conditions.items():
+        assert numbers_in(text)[0] == int(address.removeprefix("#limit-case-"))
+    assert conditions
+    return set(addresses) - set(conditions)
+
+
+def test_a_family_stands_in_the_part_that_begins_it():
+    found = book_map.in_parts()
+    assert list(found) == sorted(found)
+    assert [family for some in found.values() for family in some] == list(book_map.families())
+    for part, some in found.items():
+        for family in some:
+            first, *_ = sorted(mechanism.at for mechanism in book_map.families()[family])
+            assert first.startswith(f"{part}/")
+    assert {"scores", "layers"} <= set(found["part1"])  # later parts add to both
+
+
+def test_the_parts_are_called_as_in_the_table_of_contents():
+    tree = SimpleNamespace(
+        subtrees=[
+            SimpleNamespace(numbered=False, caption=None, items=["chapters/map"]),
+            SimpleNamespace(numbered=True, caption="Part I. One", items=["chapters/part1/first"]),
+        ]
+    )
+    config = SimpleNamespace(external_site_map=SimpleNamespace(root=tree))
+    assert book_map.captions(config) == {"part1": "Part I. One"}
+    assert "Part I. One, " in book_map.overview(book_map.captions(config))
+    assert "part1, " in book_map.overview({})
 
 
 def test_a_family_is_named_by_its_package(monkeypatch):

@@ -1,14 +1,17 @@
 """Sphinx extension: the map of mechanisms, its limit cases, and the table to choose by.
 
 All three are made from what the package says of itself (``attention_book.family``): an overview of
-the families, a map of each family, the conditions under the numbers of its arrows.
+the parts of the book, a map of the families of each part, a map of the mechanisms of each family,
+the conditions under the numbers of its arrows.
 """
 
 import importlib
 import re
 from html import escape
 from itertools import pairwise
+from pathlib import PurePath
 
+from book_chapters import parts
 from docutils import nodes
 from map_layout import LINE, SMALL, column, hierarchy, layered, links_between, wrapped
 from sphinx.errors import ExtensionError
@@ -33,11 +36,24 @@ def setup(app):
 
 
 def families():
-    """Return the mechanisms of each family, those that others become first."""
+    """Return the mechanisms of each family: part by part, those that others become first."""
     found = {}
     for mechanism in mechanisms():
         found.setdefault(mechanism.family, []).append(mechanism)
+    folder = {family: min(map(_folder, some)) for family, some in found.items()}
+    return {family: found[family] for family in sorted(found, key=folder.get)}
+
+
+def in_parts():
+    """Return the families by the folder of the part that begins them: the first to teach of it."""
+    found = {}
+    for family, some in families().items():
+        found.setdefault(min(map(_folder, some)), []).append(family)
     return found
+
+
+def _folder(mechanism):
+    return mechanism.at.partition("/")[0]
 
 
 def title(family):
@@ -58,6 +74,10 @@ def _first_line(family):
 
 def anchor(family):
     return f"family-{family.replace('_', '-')}"
+
+
+def counted(some):
+    return f"{len(some)} mechanism{'s' if len(some) > 1 else ''}"
 
 
 def numbered():
@@ -92,18 +112,24 @@ def link(mechanism):
 
 
 class FamilyMap(SphinxDirective):
-    """``{family-map}``: the families, and the numbers of the limit cases that lead between them."""
+    """``{family-map}``: the parts, and the numbers of the limit cases that lead between them."""
 
     def run(self):
-        return [family_map("", svg=overview())]
+        return [family_map("", svg=overview(captions(self.config)))]
 
 
 class LimitCases(SphinxDirective):
-    """``{limit-cases}``: the map of each family, and one numbered sentence for each limit case."""
+    """``{limit-cases}``: the maps of each part and each family, a sentence for each limit case."""
 
     def run(self):
-        cases = numbered()
-        return [self.family(family, cases) for family in families()]
+        cases, found = numbered(), []
+        for part, some in in_parts().items():
+            title = captions(self.config).get(part, part)
+            section = nodes.section("", nodes.title("", title), ids=[f"map-{part}"])
+            section += family_map("", svg=map_of_part(part, cases))
+            section += [self.family(family, cases) for family in some]
+            found.append(section)
+        return found
 
     def family(self, family, cases):
         section = nodes.section("", nodes.title("", title(family)), ids=[anchor(family)])
@@ -137,6 +163,12 @@ class LimitCases(SphinxDirective):
             parts[-1] = nodes.Text("), ")
         parts[-1] = nodes.Text(").")
         return nodes.paragraph("", "", *parts)
+
+
+def captions(config):
+    """Return what the table of contents calls each part, by the folder of its chapters."""
+    written = parts(config.external_site_map)
+    return {PurePath(names[0]).parent.name: caption for caption, names in written.items()}
 
 
 def here(text, target):
@@ -201,16 +233,37 @@ def draw(self, node):
     raise nodes.SkipNode
 
 
-def overview():
-    """Return the picture of the families. The numbers lead to where the conditions stand."""
+def overview(captions):
+    """Return the picture of the parts. The numbers lead to where the conditions stand."""
+    boxes, home = {}, {}
+    for part, some in in_parts().items():
+        home |= dict.fromkeys(some, part)
+        every = [mechanism for family in some for mechanism in families()[family]]
+        name = captions.get(part, part)
+        boxes[part] = Box(f"#map-{part}", name, counted(every), kind="map-family")
+    ends = {
+        number: (home[case.general.family], home[case.special.family])
+        for number, case in numbered().items()
+    }
+    ends = {number: pair for number, pair in ends.items() if pair[0] != pair[1]}
+    return pictures("Map of the parts. Each leads to its own map below.", boxes, ends, True)
+
+
+def map_of_part(part, cases):
+    """Return the picture of the families of a part and of what they reach in other parts."""
     boxes, ends = {}, {}
-    for family, some in families().items():
-        count = f"{len(some)} mechanism{'s' if len(some) > 1 else ''}"
-        boxes[family] = Box(f"#{anchor(family)}", title(family), count, kind="map-family")
-    for number, case in numbered().items():
-        if case.general.family != case.special.family:
-            ends[number] = case.general.family, case.special.family
-    return pictures("Map of the families. Each leads to its own map below.", boxes, ends, True)
+    own = in_parts()[part]
+    for family in own:
+        note = counted(families()[family])
+        boxes[family] = Box(f"#{anchor(family)}", title(family), note, kind="map-family")
+    for number, case in cases.items():
+        general, special = case.general.family, case.special.family
+        if general in own and general != special:
+            ends[number] = general, special
+            if special not in own:
+                boxes[special] = Box(f"#{anchor(special)}", title(special), kind="map-stub")
+    label = "Map of the families of this part. Each leads to its own map below."
+    return pictures(label, boxes, ends, True)
 
 
 def map_of(family, cases):
