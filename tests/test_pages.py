@@ -58,7 +58,8 @@ def test_a_formula_is_mathml_and_the_font_has_its_signs(page, source):
     (formula,) = re.findall(r"<math.*?</math>", source, re.S)
     assert formula == "<math><mrow><msup><mi>a</mi><mn>2</mn></msup></mrow></math>"
     assert "tex-chtml.js" not in source
-    font = TTFont(page / "_static" / "stix-two-math.woff2")
+    assert 'src: url("../_static/math/chapters.woff2")' in source
+    font = TTFont(page / "_static/math/chapters.woff2")
     assert {ord("2"), ord("a"), ord("√"), 0x1D44E} <= set(font.getBestCmap())
     assert len(font.getBestCmap()) < 100
 

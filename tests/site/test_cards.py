@@ -28,6 +28,14 @@ def test_the_script_of_the_cards_of_a_page_is_small():
     assert not [place for place, card in CARDS.items() if len(card) < 20 or " id=" in card]
 
 
+@pytest.mark.parametrize("name", [name for name in PAGES if "/part" in name])
+def test_each_term_has_a_card(name):
+    page = BeautifulSoup((HTML / name).read_text("utf-8"), "html.parser")
+    terms = [link["href"].removeprefix("../") for link in page.select("a.term")]
+    assert len(terms) > 5
+    assert not [address for address in terms if f"chapters/{address}" not in CARDS]
+
+
 def test_a_page_does_not_load_the_cards_before_they_are_wanted(open_page):
     page = open_page(PAGE)
     page.wait_for_load_state("networkidle")

@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 from finishing import after_the_pages
 
 SCRIPTS = "_static/cards"
-LINK = re.compile(r'<a class="reference internal" href="([^"#]*)#([^"]+)"')
+LINK = re.compile(r'<a class="(?:term )?reference internal" href="([^"#]*)#([^"]+)"')
 PLACES = "dt[id], div.citation[id], div.math[id], li[id]"
 
 
@@ -34,6 +34,11 @@ def write_cards(app):
         path = Path(app.outdir, SCRIPTS, f"{name}.js")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f'(window.bookCards ??= {{}})["{name}"]={written};\n', "utf-8")
+
+
+def read(script):
+    """Return the cards that a script brings, by their places."""
+    return json.loads(script.read_text("utf-8").partition("]=")[2].rstrip(";\n"))
 
 
 def cards(texts):

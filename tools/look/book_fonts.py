@@ -1,18 +1,22 @@
-"""Sphinx extension: the two fonts that a page loads, each cut down to the signs that the book uses.
+"""Sphinx extension: the two fonts that a page loads, each cut down to the signs that are used.
 
-One is for formulas, one for the theme's icons. (The theme ships its icons as a script of 1.5 MB as
-well, which the book's page template leaves out.)
+One is for formulas, with the signs of the pages of one folder: a part of the book, so that it does
+not grow with the others. One is for the theme's icons. (The theme ships its icons as a script of
+1.5 MB as well, which the book's page template leaves out.)
 """
 
+import posixpath
 import re
 from html import unescape
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import unquote
 
+from book_cards import LINK, SCRIPTS, read
 from finishing import after_the_pages
 from fontTools import subset
 
-MATH = "stix-two-math.woff2"
+MATH = "math/{folder}.woff2"  # as in the template of a page
 ICONS = "vendor/fontawesome/webfonts/fa-solid-900.woff2"
 THEME_STYLE = "styles/pydata-sphinx-theme.css"
 GROWING = "√⏞⏟"  # drawn by a browser around a formula, and written in none
@@ -30,18 +34,42 @@ ITALIC = {
 
 
 def setup(app):
-    after_the_pages(app, cut_fonts)
+    after_the_pages(app, cut_fonts, priority=600)  # behind the cards, which have formulas
     return {"parallel_read_safe": True}
 
 
 def cut_fonts(app):
-    """Write both fonts with what the finished pages need of them."""
-    static = Path(app.outdir) / "_static"
-    pages = "".join(page.read_text("utf-8") for page in Path(app.outdir).rglob("*.html"))
-    cut(files("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf", signs(pages), static / MATH)
+    """Write the fonts with what the finished pages need of them."""
+    out = Path(app.outdir)
+    static = out / "_static"
+    names = [page.relative_to(out).as_posix() for page in out.rglob("*.html")]
+    names = [name for name in names if not name.startswith("_static/")]  # the theme's templates
+    pages = {name: (out / name).read_text("utf-8") for name in names}
+    cards = {
+        script.relative_to(out / SCRIPTS).as_posix().removesuffix(".js"): read(script)
+        for script in (out / SCRIPTS).rglob("*.js")
+    }
+    (static / "math").mkdir(exist_ok=True)
+    for folder in {posixpath.dirname(name) for name in pages}:
+        shown = "".join(
+            text + beside(name, text, cards)
+            for name, text in pages.items()
+            if posixpath.dirname(name) == folder
+        )
+        target = static / MATH.format(folder=folder.replace("/", "-") or "root")
+        cut(files("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf", signs(shown), target)
     style = (static / THEME_STYLE).read_text("utf-8")
     theme = files("pydata_sphinx_theme") / "theme/pydata_sphinx_theme/static"
-    cut(theme / ICONS, icons(pages, style), static / ICONS)
+    cut(theme / ICONS, icons("".join(pages.values()), style), static / ICONS)
+
+
+def beside(name, text, cards):
+    """Return what the cards say that a page shows beside its links."""
+    said = ""
+    for address, place in LINK.findall(unquote(text)):
+        page = posixpath.normpath(posixpath.join(posixpath.dirname(name), address))
+        said += cards.get(page if address else name, {}).get(place, "")
+    return said
 
 
 def cut(source, codes, target):

@@ -129,6 +129,8 @@ def from_the_root(page, folder):
 
     >>> from_the_root('<a href="../a.html"><a href="b.html"><a href="#c">', "chapters")
     '<a href="a.html"><a href="chapters/b.html"><a href="#c">'
+    >>> from_the_root('<style>@font-face { src: url("../a.woff2"); }</style>', "chapters")
+    '<style>@font-face { src: url("a.woff2"); }</style>'
     """
 
     def moved(match):
@@ -138,6 +140,7 @@ def from_the_root(page, folder):
         return f'{name}="{folder}/{address}"'
 
     page = page.replace('data-content_root="../"', 'data-content_root="./"')
+    page = page.replace('url("../', 'url("')
     return re.sub(r'\b(href|src|action)="(?![a-z]+:|#|/)([^"]+)"', moved, page)
 
 
