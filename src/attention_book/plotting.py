@@ -64,12 +64,12 @@ class BookFigure(Figure):
         return f"<Figure: {'; '.join(' '.join(t.split()) for t in titles if t) or 'untitled'}>"
 
     def png(self, *, dark=False):
-        """Return the picture as PNG bytes with a transparent background."""
+        """Return the picture as PNG bytes: on white, or with light ink for any dark background."""
         buffer = io.BytesIO()
         if dark:
             undo = _darken(self)
         try:
-            self.savefig(buffer, format="png", dpi=150, transparent=True)
+            self.savefig(buffer, format="png", dpi=150, facecolor="none" if dark else "white")
         finally:
             if dark:
                 undo()
