@@ -53,7 +53,7 @@ def blocks(new_block, n=2, seed=0, **options):
     return shaken(made, rng)
 
 
-# Parameters of the reference, put into modules -----------------------------------------------------
+# Parameters of the reference, put into modules ----------------------------------------------------
 
 
 def put(module, W):
@@ -116,7 +116,7 @@ def _heads_and_width(W):
     return len(W[0]["attend"]["W_q"]), len(W[0]["feed"]["b_1"])
 
 
-# PyTorch's layers, with the parameters of the reference --------------------------------------------
+# PyTorch's layers, with the parameters of the reference -------------------------------------------
 
 
 def theirs_attention(layer, W):
