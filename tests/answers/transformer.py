@@ -131,7 +131,7 @@ wrong(
     "transformer.leaks",
     ("as numbers", {"return (moved & later).any(axis=0)":
      "return (moved & later).sum(axis=0)"}),
-    ("in reverse", {".any(axis=0)": ".any(axis=0)[::-1]"}),
+    ("turned round", {"return (moved": "return ~(moved"}),
 )  # fmt: skip
 wrong(
     "transformer.counts",
