@@ -38,40 +38,6 @@ parted_again.mistake(
 
 
 @pause(
-    choices={
-        "a": "the network adds what it says",
-        "b": "the final norm",
-        "c": "attention reads from a normalised copy",
-        "d": "positions are added",
-        "e": "the row of the embedding, times the square root of d_model",
-        "f": "the product with the embedding, turned round",
-    },
-    why="Embed, add the places, then attention and network take turns, and the sum is normalised "
-    "once before it is read out.",
-)
-def through_a_language_model():
-    """Put the way of a token through a language model of one pre-norm block into order."""
-    return "edcabf"
-
-
-through_a_language_model.mistake(
-    "the final norm is thought to stand before the last sum",
-    "It normalises the whole sum, what the network adds included.",
-    "edcbaf",
-)
-through_a_language_model.mistake(
-    "the network is thought to come before the attention",
-    "First a token reads, then the network works on what it has.",
-    "edacbf",
-)
-through_a_language_model.mistake(
-    "positions are thought to be scaled with the embedding",
-    "The factor belongs to the embedding alone: sines and cosines have their size already.",
-    "decabf",
-)
-
-
-@pause(
     why="The mean is 4 and the variance 56 / 5, so the last feature becomes 6 / √11.2.",
     rtol=0.004,
 )
@@ -167,6 +133,40 @@ the_same_rate_again.mistake(
 
 
 @pause(
+    choices={
+        "a": "the network adds what it says",
+        "b": "the final norm",
+        "c": "attention reads from a normalised copy",
+        "d": "positions are added",
+        "e": "the row of the embedding, times the square root of d_model",
+        "f": "the product with the embedding, turned round",
+    },
+    why="Embed, add the places, then attention and network take turns, and the sum is normalised "
+    "once before it is read out.",
+)
+def through_a_language_model():
+    """Put the way of a token through a language model of one pre-norm block into order."""
+    return "edcabf"
+
+
+through_a_language_model.mistake(
+    "the final norm is thought to stand before the last sum",
+    "It normalises the whole sum, what the network adds included.",
+    "edcbaf",
+)
+through_a_language_model.mistake(
+    "the network is thought to come before the attention",
+    "First a token reads, then the network works on what it has.",
+    "edacbf",
+)
+through_a_language_model.mistake(
+    "positions are thought to be scaled with the embedding",
+    "The factor belongs to the embedding alone: sines and cosines have their size already.",
+    "decabf",
+)
+
+
+@pause(
     program="""
         y = norm_1(x)
         x = x + attend(y, y, mask=causal)
@@ -203,35 +203,6 @@ line_of_a_decoder.mistake(
 
 
 @pause(
-    why="Scores and averages take 2 n d_model products for each token, the network 8 d_model². "
-    "They are equal at n = 4 d_model.",
-    rtol=0.02,
-)
-def when_attention_costs_as_much():
-    """A model has d_model = 768 and d_ff = 4 · 768. At how many tokens do the scores and the
-    averages together take as many products as the feed-forward layer?
-    """
-    return 4 * 768
-
-
-when_attention_costs_as_much.mistake(
-    "the averages are left out",
-    "For each pair of tokens a score takes d_model products, and the average as many again.",
-    8 * 768,
-)
-when_attention_costs_as_much.mistake(
-    "one matrix of the network is left out",
-    "It goes up and comes back: 4 d_model² each way.",
-    2 * 768,
-)
-when_attention_costs_as_much.mistake(
-    "the four matrices of the attention are counted",
-    "They cost 4 d_model² at every length. Only scores and averages grow with it.",
-    6 * 768,
-)
-
-
-@pause(
     why="A beam of two keeps A (0.6) and B (0.4). B continues with 0.9, which makes 0.36; the best "
     "that begins with A has 0.6 · 0.55 = 0.33.",
     rtol=0.002,
@@ -258,4 +229,33 @@ what_a_beam_of_two_finds.mistake(
     "the probabilities of both sequences are added",
     "One sequence is ranked first, and it has a probability of its own.",
     0.69,
+)
+
+
+@pause(
+    why="Scores and averages take 2 n d_model products for each token, the network 8 d_model². "
+    "They are equal at n = 4 d_model.",
+    rtol=0.02,
+)
+def when_attention_costs_as_much():
+    """A model has d_model = 768 and d_ff = 4 · 768. At how many tokens do the scores and the
+    averages together take as many products as the feed-forward layer?
+    """
+    return 4 * 768
+
+
+when_attention_costs_as_much.mistake(
+    "the averages are left out",
+    "For each pair of tokens a score takes d_model products, and the average as many again.",
+    8 * 768,
+)
+when_attention_costs_as_much.mistake(
+    "one matrix of the network is left out",
+    "It goes up and comes back: 4 d_model² each way.",
+    2 * 768,
+)
+when_attention_costs_as_much.mistake(
+    "the four matrices of the attention are counted",
+    "They cost 4 d_model² at every length. Only scores and averages grow with it.",
+    6 * 768,
 )
