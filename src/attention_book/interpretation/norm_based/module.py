@@ -1,4 +1,4 @@
-r"""Norm-based analysis in PyTorch: weights times lengths, so that no vector is stored for a pair."""
+r"""Norm-based analysis in PyTorch: weights times lengths, no vector for a pair."""
 
 import torch
 
