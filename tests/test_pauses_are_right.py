@@ -727,9 +727,8 @@ def test_which_composition():
         for streams in ((start, x, x), (x, start, x), (x, x, start))
     ]
     assert moved == [False, False, True]
-    assert on_learning.which_composition.choices[on_learning.which_composition.solve()] == (
-        "V-composition"
-    )
+    pause = on_learning.which_composition
+    assert pause.choices[pause.solve()] == "through its values"
 
 
 def test_the_fourth_margin():

@@ -37,17 +37,17 @@ where_it_looks.mistake(
 
 @pause(
     choices={
-        "a": "Q-composition",
-        "b": "none: the head sees the first layer in no way",
-        "c": "K-composition",
-        "d": "V-composition",
+        "a": "through its queries",
+        "b": "in no way: the first layer is not seen",
+        "c": "through its keys",
+        "d": "through its values",
     },
     why="Where the head looks is fixed by tokens alone; only what it carries off was prepared by "
     "the first layer.",
 )
 def which_composition():
     """A head of layer 2 has W_q and W_k that read the tokens alone. Its W_v reads the block into
-    which a head of layer 1 wrote the token before. What is this called?
+    which a head of layer 1 wrote the token before. How does the head compose with layer 1?
     """
     return "d"
 
@@ -136,40 +136,6 @@ steps_of_induction.mistake(
 
 
 @pause(
-    why="In each layer a half of it stays, by the residual path, and nothing comes back from the "
-    "start mark: one half, four times.",
-    rtol=0.01,
-)
-def what_stays():
-    """In four layers a token gives all its weight to the start mark, and the start mark to
-    itself. How much of the token does rollout find in its own end?
-    """
-    return 0.0625
-
-
-what_stays.mistake(
-    "the residual path is left out",
-    "Each layer is mixed with the identity, half and half.",
-    0,
-)
-what_stays.mistake(
-    "the halves are thought to be taken once",
-    "There are four layers.",
-    0.5,
-)
-what_stays.mistake(
-    "the start mark's share is given",
-    "That is what came from the start mark. What is left of the token?",
-    0.9375,
-)
-what_stays.mistake(
-    "the layers are added",
-    "Along a path shares multiply: ½ · ½ · ½ · ½.",
-    2,
-)
-
-
-@pause(
     why="0.9 · 0.1 is 0.09, and 0.1 · 3 is 0.3: of 0.39 together the first has 23%.",
     rtol=0.02,
 )
@@ -201,75 +167,6 @@ share_of_the_first.mistake(
     "The second has 77%; the first has the rest.",
     0.769,
     lambda number: abs(number - 0.769) < 0.005,
-)
-
-
-@pause(
-    choices={
-        "a": "It does nothing, since its mean does as well.",
-        "b": "It writes about the same in every text, and later layers count on that.",
-        "c": "It is an induction head, since the accuracy falls without it.",
-        "d": "One of the two ablations must contain an error.",
-    },
-    why="The mean puts back what is the same in all texts. What is lost with zeros and not with "
-    "the mean is that constant.",
-)
-def zero_and_mean():
-    """With zeros in place of a head's part the accuracy falls from 0.98 to 0.40, with its mean
-    over many texts to 0.97. What does the head do?
-    """
-    return "b"
-
-
-zero_and_mean.mistake(
-    "what varies is thought to be all that counts",
-    "Zeros cost 0.58. Something of it is needed, and the mean has it.",
-    "a",
-)
-zero_and_mean.mistake(
-    "any head that is missed is thought to have the task",
-    "An induction head writes another token in each text, and a mean over texts cannot replace it.",
-    "c",
-)
-zero_and_mean.mistake(
-    "both ablations are thought to ask the same",
-    "One asks what the head is worth, the other what its differences between texts are worth.",
-    "d",
-)
-
-
-@pause(
-    choices={
-        "a": "That two models with equal answers can weigh the words in very different ways.",
-        "b": "That the weights of a trained model are arbitrary numbers.",
-        "c": "That the attention layer does nothing for the answer.",
-        "d": "That the norms of what is written are arbitrary as well.",
-    },
-    why="A longer vector with a smaller weight is the same product. Training has settled on one of "
-    "many ways to write it, and the shares of the norms are those of all of them.",
-)
-def what_rescaling_shows():
-    """Each word's vector is multiplied by a number of its own, and the word's score is lowered by
-    the logarithm of that number. All answers stay. What does this show?
-    """
-    return "a"
-
-
-what_rescaling_shows.mistake(
-    "many ways are thought to be any way",
-    "The weights follow from the words, in this model as in the other. What is free is a factor "
-    "for each word.",
-    "b",
-)
-what_rescaling_shows.mistake(
-    "what can be written in another way is thought to be idle",
-    "Set all weights equal and see: the answers change.",
-    "c",
-)
-what_rescaling_shows.mistake(
-    "norms are thought to move with the weights",
-    "A norm is weight times length: one falls as the other rises.",
-    "d",
 )
 
 
@@ -306,6 +203,109 @@ keys_at_most.mistake(
     "The softmax has the base e: 1 + e³.",
     9,
     lambda number: 8 <= number <= 9,
+)
+
+
+@pause(
+    choices={
+        "a": "It does nothing, since its mean over many texts does just as well.",
+        "b": "It writes about the same in every text, and later layers count on that.",
+        "c": "It is an induction head, since the accuracy falls to less than a half without it.",
+        "d": "One of the two ablations must contain an error.",
+    },
+    why="The mean puts back what is the same in all texts. What is lost with zeros and not with "
+    "the mean is that constant.",
+)
+def zero_and_mean():
+    """With zeros in place of a head's part the accuracy falls from 0.98 to 0.40, with its mean
+    over many texts to 0.97. What does the head do?
+    """
+    return "b"
+
+
+zero_and_mean.mistake(
+    "what varies is thought to be all that counts",
+    "Zeros cost 0.58. Something of it is needed, and the mean has it.",
+    "a",
+)
+zero_and_mean.mistake(
+    "any head that is missed is thought to have the task",
+    "An induction head writes another token in each text, and a mean over texts cannot replace it.",
+    "c",
+)
+zero_and_mean.mistake(
+    "both ablations are thought to ask the same",
+    "One asks what the head is worth, the other what its differences between texts are worth.",
+    "d",
+)
+
+
+@pause(
+    why="In each layer a half of it stays, by the residual path, and nothing comes back from the "
+    "start mark: one half, four times.",
+    rtol=0.01,
+)
+def what_stays():
+    """In four layers a token gives all its weight to the start mark, and the start mark to
+    itself. How much of the token does rollout find in its own end?
+    """
+    return 0.0625
+
+
+what_stays.mistake(
+    "the residual path is left out",
+    "Each layer is mixed with the identity, half and half.",
+    0,
+)
+what_stays.mistake(
+    "the halves are thought to be taken once",
+    "There are four layers.",
+    0.5,
+)
+what_stays.mistake(
+    "the start mark's share is given",
+    "That is what came from the start mark. What is left of the token?",
+    0.9375,
+)
+what_stays.mistake(
+    "the layers are added",
+    "Along a path shares multiply: ½ · ½ · ½ · ½.",
+    2,
+)
+
+
+@pause(
+    choices={
+        "a": "That two models with equal answers can weigh the words in very different ways.",
+        "b": "That the weights of a trained model are arbitrary numbers.",
+        "c": "That the attention layer does nothing for the answer.",
+        "d": "That the norms of what is written are arbitrary as well.",
+    },
+    why="A longer vector with a smaller weight is the same product. Training has settled on one of "
+    "many ways to write it, and the shares of the norms are those of all of them.",
+)
+def what_rescaling_shows():
+    """Each word's vector is multiplied by a number of its own, and the word's score is lowered by
+    the logarithm of that number. All answers stay. What does this show?
+    """
+    return "a"
+
+
+what_rescaling_shows.mistake(
+    "many ways are thought to be any way",
+    "The weights follow from the words, in this model as in the other. What is free is a factor "
+    "for each word.",
+    "b",
+)
+what_rescaling_shows.mistake(
+    "what can be written in another way is thought to be idle",
+    "Set all weights equal and see: the answers change.",
+    "c",
+)
+what_rescaling_shows.mistake(
+    "norms are thought to move with the weights",
+    "A norm is weight times length: one falls as the other rises.",
+    "d",
 )
 
 

@@ -5,7 +5,6 @@ import torch
 
 from attention_book.family import Advice, Mechanism, limit_case, normal
 from attention_book.layers.multi_head.limits import MULTI_HEAD
-from attention_book.layers.multi_head.module import MultiHeadAttention
 from attention_book.layers.multi_head.reference import multi_head, new_layer
 from attention_book.scores.scaled_dot_product.limits import DOT_PRODUCT
 from attention_book.scores.scaled_dot_product.reference import attention
@@ -14,7 +13,8 @@ from . import module, reference
 
 
 def _call(n, d, heads):
-    W, x = MultiHeadAttention(d, heads).matrices(), torch.randn(1, n, d)
+    inwards, x = torch.randn(heads, d, d // heads), torch.randn(1, n, d)
+    W = dict.fromkeys(("W_q", "W_k", "W_v"), inwards) | {"W_o": inwards.mT}
     return lambda: module.norms(x, x, W)
 
 

@@ -32,7 +32,7 @@ ATTENTION_ONLY = Mechanism(
         exact="exact",
         hardware="any; matrix products, and the fused kernel",
         time="layers*(n**2*d + n*d**2)",
-        memory="n*d",
+        memory="n**2",
         call=_call,
         sizes={"n": 1024, "d": 64, "layers": 4},
     ),
