@@ -189,6 +189,13 @@ def test_tokens_that_the_model_does_not_have(tokens, says):
         model().all_weights(torch.tensor(tokens))
 
 
+def test_without_layers_a_copy_comes_back():
+    (x,) = normal((n, D))
+    found = attention_only.stack(x, [])
+    close(found, x)
+    assert not np.shares_memory(found, x)
+
+
 def test_attentions_that_are_no_sequence():
     with pytest.raises(TypeError, match="attentions is a int; it needs a sequence"):
         attention_only.stack(np.ones((2, 3)), 5)
@@ -424,6 +431,14 @@ def test_norms_of_what_pytorchs_layer_adds_with_one_key_at_a_time(norms):
         only[:, j] = x[:, j]
         output, _ = theirs(*tensors(x, x, only))
         close(found[:, h, :, j], np.linalg.norm(output.detach().numpy(), axis=-1))
+
+
+@both_norms
+def test_norms_with_a_mask_for_each_sample(norms):
+    x, source = normal((H, n, D), (H, 7, D))  # as many samples as heads
+    (W,), mask = layers(1), some_mask(H, n, 7)
+    one_by_one = [norms(*both, W, m) for *both, m in zip(x, source, mask, strict=True)]
+    close(norms(x, source, W, mask), np.stack(one_by_one))
 
 
 @both_norms
