@@ -50,7 +50,7 @@ Live.figure("induction", (root) => {
   });
   root.append(
     Live.make("p", { class: "live-task" },
-      "Type up to eight letters, some of them twice. The last row of layer 2 shows where the last letter reads. Then make the scores less sharp: first the note of layer 1 blurs, then what is found."),
+      "Type up to eight letters, some of them twice. The last row of layer 2 shows where the last letter reads. Then make the scores less sharp, and see the notes of layer 1 blur, and with them what layer 2 finds."),
     Live.make("label", { class: "live-slider" }, "text ", field),
     Live.slider("sharpness", { min: 0, max: 20, step: 0.5, value: state.sharpness },
       (value) => { state.sharpness = value; draw(); }, (x) => x.toFixed(1)),
