@@ -15,7 +15,7 @@ INDUCTION = Mechanism(
     reference.continuation,
     "part3/what_heads_learn.ipynb#two-heads-written-down",
     source="elhage2021mathematical",
-    oracle="counts of pairs of tokens in a dictionary",
+    oracle="a loop that counts pairs of tokens in a dictionary",
 )
 
 

@@ -13,8 +13,7 @@ def previous_token_score(weights):
         ValueError: there is no such position.
 
     Source:
-        C. Olsson et al., "In-context Learning and Induction Heads", 2022, the appendix on
-        evaluators of heads.
+        C. Olsson et al., "In-context Learning and Induction Heads", 2022, for scores of this kind.
     """
     return _below(weights, 1, 1)
 

@@ -19,7 +19,7 @@ def norms(x, source, parameters, *, mask=None):
     """Return the lengths of the vectors that each head adds up for each token of x.
 
     Source:
-        G. Kobayashi et al., "Attention is Not Only a Weight", 2020, section 3. Departure: the
+        G. Kobayashi et al., "Attention is Not Only a Weight", 2020. Departure: the
         layers of this book have no biases, so the transformed value has none.
     """
     W = parameters

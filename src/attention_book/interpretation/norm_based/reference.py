@@ -18,7 +18,7 @@ def norms(x, source, parameters, *, mask=None):
     .. math:: \lVert \alpha_{ij}^h\, f^h(s_j) \rVert, \qquad f^h(s) = s\, W_v^h W_o^h
 
     Source:
-        G. Kobayashi et al., "Attention is Not Only a Weight", 2020, section 3. Departure: the
+        G. Kobayashi et al., "Attention is Not Only a Weight", 2020. Departure: the
         layers of this book have no biases, so f has none.
     """
     alpha = multi_head.weights(x, source, parameters, mask=mask)

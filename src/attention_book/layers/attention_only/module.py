@@ -17,8 +17,7 @@ class AttentionOnly(torch.nn.Module):
 
     Source:
         N. Elhage et al., "A Mathematical Framework for Transformer Circuits", 2021, "Transformer
-        Overview". Departure: their positions go to queries and keys alone, here they are added to
-        the tokens.
+        Overview". Positions are learned and added to the tokens, which is this book's choice.
     """
 
     @shapes(
