@@ -17,7 +17,7 @@ from attention_book.shapes import Array, Count, Matrices, declaration
 
 # Sizes that are all different. An axis that is not listed gets the next one that is free.
 SIZES = {"L": 4, "S": 7, "n": 5, "N": 6, "H": 3, "W": 5, "d": 9, "d_k": 8, "d_v": 10}
-SIZES |= {"R": 11, "d_model": 12}
+SIZES |= {"R": 11, "d_model": 12, "layers": 2}
 LEAD = (2, 3)
 DTYPES = {
     "numpy": ("float16", "float32", "float64"),
@@ -77,6 +77,14 @@ def whole_model(subject, dtype):
     return native_parts(subject, model, dtype)
 
 
+def learned_heads(subject, dtype):
+    """Two layers of several heads, in the library of the subject."""
+    new_layer = importlib.import_module("attention_book.layers.multi_head.reference").new_layer
+    rng = np.random.default_rng(7)
+    made = [new_layer(size("d_model"), 3, rng=rng) for _ in range(2)]
+    return [{k: subject.native(x, dtype) for k, x in layer.items()} for layer in made]
+
+
 # What no declaration can say: arguments that are no arrays, and arrays of a kind of their own.
 EXAMPLES = {
     "kernel": cauchy,
@@ -84,6 +92,7 @@ EXAMPLES = {
     "layers": learned_layers,
     "blocks": blocks,
     "model": whole_model,
+    "attentions": learned_heads,
     "function": lambda subject, dtype: lambda x: float((x**2).sum()),
     "cell": lambda subject, dtype: lambda x, state: np.tanh(state + x.sum(-1, keepdims=True)),
     "attend": lambda subject, dtype: average,
@@ -98,6 +107,7 @@ ARRAYS = {
     "pointed": lambda rng, shape: rng.permuted(
         np.broadcast_to(np.arange(shape[-1]), shape), axis=-1
     ),
+    "weights": lambda rng, shape: rng.dirichlet(np.ones(shape[-1]), shape[:-1]),
     "previous": lambda rng, shape: rng.dirichlet(np.ones(shape[-1]), shape[:-1]),
     "sharpness": lambda rng, shape: np.asarray(1.5),
     "shift": lambda rng, shape: rng.dirichlet(np.ones(shape[-1])),
@@ -108,7 +118,7 @@ ARRAYS = {
     "factor": lambda rng, shape: np.asarray(4.0),
 }
 COUNTS = {"L": 4, "size": 2, "height": 4, "width": 6, "num_layers": 2, "reach": 50}
-COUNTS |= {"heads": 3, "trained": 64}
+COUNTS |= {"heads": 3, "trained": 64, "layer": 1, "period": 2}
 
 
 def size(axis):

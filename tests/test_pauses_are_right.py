@@ -16,8 +16,12 @@ from attention_book.alignment.local import reference as local
 from attention_book.checking.catalogue import all_chapters, all_pauses
 from attention_book.decoders.bahdanau import reference as bahdanau
 from attention_book.decoders.luong import reference as luong
+from attention_book.interpretation.induction import reference as induction
+from attention_book.interpretation.norm_based import reference as norm_based
+from attention_book.interpretation.rollout import reference as rollout
 from attention_book.kernels.any_kernel import module as any_kernel
 from attention_book.kernels.gaussian import reference as gaussian
+from attention_book.layers.attention_only import reference as attention_only
 from attention_book.layers.multi_head import module as torch_multi_head
 from attention_book.layers.multi_head import reference as multi_head
 from attention_book.memory.addressing import reference as addressing
@@ -30,6 +34,7 @@ from attention_book.pauses import pointing_and_memory as on_pointing
 from attention_book.pauses import positions as on_positions
 from attention_book.pauses import scaled_dot_product as on_dot_products
 from attention_book.pauses import transformer as on_transformer
+from attention_book.pauses import what_heads_learn as on_learning
 from attention_book.pointing.pointer import reference as pointer
 from attention_book.pooling.attention_pooling import module as torch_pooling
 from attention_book.pooling.attention_pooling import reference as pooling
@@ -817,6 +822,125 @@ def test_what_a_beam_of_two_finds():
     assert math.exp(found[1]) == pytest.approx(0.33)
 
 
+# What heads learn --------------------------------------------------------------------------------
+
+
+def written_streams(tokens, V):
+    """The stream of the written model before layer 1 and before layer 2, and its two heads."""
+    x, heads = induction.embedded(tokens, V), induction.attentions(V, len(tokens))
+    mask = np.tri(len(tokens), dtype=bool)
+    return x, x + multi_head.multi_head(x, x, heads[0], mask=mask), heads, mask
+
+
+def test_where_it_looks():
+    tokens = np.concatenate([[0], 1 + np.tile(np.arange(5), 2)])
+    _, x, heads, mask = written_streams(tokens, 6)
+    weights = multi_head.weights(x, x, heads[1], mask=mask)[0, 1:, 1:]  # without the start mark
+    assert on_learning.where_it_looks.solve() == weights[8].argmax()
+
+
+def test_which_composition():
+    """Exchange layer 1 in one of the three at a time: only the values matter."""
+    tokens = np.array([0, 1, 2, 3, 1])
+    start, x, (_, second), mask = written_streams(tokens, 4)
+    W = second | {"W_k": np.eye(17)[:4].T[None], "W_v": np.eye(17)[9:13].T[None]}
+    whole = attention_only.parts(x, x, x, W, mask=mask)
+    moved = [
+        not np.allclose(attention_only.parts(*streams, W, mask=mask), whole)
+        for streams in ((start, x, x), (x, start, x), (x, x, start))
+    ]
+    assert moved == [False, False, True]
+    pause = on_learning.which_composition
+    assert pause.choices[pause.solve()] == "through its values"
+
+
+def test_the_fourth_margin():
+    margins = normal(36, (5, 4))[0]
+    first, second, third, fourth = (
+        sum(margins[j]["abcx".index(letter)] for j, letter in enumerate(text))
+        for text in ("abxca", "xbaca", "acxba", "xcaba")
+    )
+    assert first + fourth == pytest.approx(second + third)
+    assert -4 + on_learning.the_fourth_margin.solve() == 3 + 2
+
+
+INDUCTION_STEPS = {
+    "a": lambda s: s | {"asked": s["notes"] == s["text"][3]},
+    "b": lambda s: s | {"notes": np.array([0, s["seen"], 2, 3])},
+    "c": lambda s: s | {"said": s["text"][s["asked"].argmax()]},
+    "d": lambda s: s | {"seen": s["text"][0]},
+}
+
+
+def test_steps_of_induction_have_one_right_order():
+    """The text is 1 2 3 1; a step that needs what is not there yet fails."""
+    right = []
+    for order in itertools.permutations(INDUCTION_STEPS):
+        state = {"text": np.array([1, 2, 3, 1])}
+        try:
+            for letter in order:
+                state = INDUCTION_STEPS[letter](state)
+        except KeyError:
+            continue
+        if state["said"] == 2:
+            right.append("".join(order))
+    assert right == [on_learning.steps_of_induction.solve()]
+
+
+def test_what_stays():
+    weights = np.tile(np.eye(3)[[0, 0, 0]], (4, 1, 1, 1))
+    assert on_learning.what_stays.solve() == rollout.rollout(weights)[2, 2]
+
+
+def test_share_of_the_first():
+    """One query whose two keys have the weights 0.9 and 0.1, and values of lengths 0.1 and 3."""
+    W = {"W_q": np.ones((1, 1, 1)), "W_k": np.array([[[math.log(9)], [0.0]]])}
+    W |= {"W_v": np.array([[[0.1], [3.0]]]), "W_o": np.ones((1, 1, 1))}
+    norms = norm_based.norms(np.ones((1, 1)), np.eye(2), W)[0, 0]
+    assert on_learning.share_of_the_first.solve() == pytest.approx(norms[0] / norms.sum())
+
+
+def test_zero_and_mean():
+    """A part that is the same in all texts: zeros change what follows, its mean does not."""
+    part, rest = np.ones((6, 3)), normal(37, (6, 3))[0]
+    np.testing.assert_allclose(rest + part.mean(axis=0), rest + part)
+    assert not np.allclose(rest + 0 * part, rest + part)
+    other = normal(38, (6, 3))[0]  # one that differs from text to text
+    assert not np.allclose(rest + other.mean(axis=0), rest + other)
+    assert on_learning.zero_and_mean.solve() == "b"
+
+
+def test_what_rescaling_shows():
+    scores, vectors, factors = normal(39, (5,), (5, 3), (5,))
+    factors = np.exp(factors)
+    weights, others = softmax(scores), softmax(scores - np.log(factors))
+    answer, other = weights @ vectors, others @ (factors[:, None] * vectors)
+    np.testing.assert_allclose(other / np.linalg.norm(other), answer / np.linalg.norm(answer))
+    assert np.abs(weights - others).sum() > 0.2
+    norms = weights * np.linalg.norm(vectors, axis=1)
+    after = others * factors * np.linalg.norm(vectors, axis=1)
+    np.testing.assert_allclose(after / after.sum(), norms / norms.sum())
+    assert on_learning.what_rescaling_shows.solve() == "a"
+
+
+def test_keys_at_most():
+    n = on_learning.keys_at_most.solve()
+    for keys, enough in ((n, True), (n + 1, False)):
+        assert (softmax(3.0 * np.eye(keys)[0])[0] >= 0.5) == enough
+
+
+def test_line_of_the_score():
+    text = 1 + np.tile(np.arange(4), 2)
+    weights = np.zeros((2, 8, 8))
+    for i in range(4, 8):
+        weights[0, i, i - 4] = 1  # a duplicate-token head
+        weights[1, i, next(j for j in range(1, i) if text[j - 1] == text[i])] = 1
+    names = {"weights": weights, "n": 8, "period": 4}
+    assert run(on_learning.line_of_the_score.program, **names)["best"] == 0
+    program = mended(on_learning.line_of_the_score, "j = i - period + 1")
+    assert run(program, **names)["best"] == 1
+
+
 def test_every_name_here_is_a_question():
     names = {pause.name for chapter in all_chapters() for pause in all_pauses(chapter)}
     shown = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
@@ -825,5 +949,6 @@ def test_every_name_here_is_a_question():
         "steps_to_leave_out_has_one_right_order",
         "steps_of_an_address_have_one_right_order",
         "steps_of_rope_have_one_right_order",
+        "steps_of_induction_have_one_right_order",
     }
     assert shown <= names

@@ -171,6 +171,13 @@ EQUIVALENT = {
         "v = (source @ W_v).reshape(len(source), heads, -2).swapaxes(0, 1)",
     ],
     "multi_head.shares": ["parts = weights @ v @ W_o.reshape(heads, d_v, -2)"],
+    "what_heads_learn.induction_scores": [
+        "i = np.arange(period, weights.shape[2])",  # as many queries as keys
+    ],
+    "what_heads_learn.written": ["vectors = v @ W_o.reshape(heads, d_v, -2)"],
+    "what_heads_learn.k_terms": [
+        "return queries @ keys.swapaxes(1, 2) / parts.dtype.type(math.sqrt(W_k.shape[1]))",
+    ],
     "pointing_and_memory.step": ["for j in range(1, previous.shape[1]):"],
     "transformer.block": [
         # keys are as wide as queries

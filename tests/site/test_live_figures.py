@@ -5,7 +5,9 @@ import pytest
 from conftest import HTML, PAGES
 from sklearn.datasets import load_digits
 
+from attention_book.interpretation.induction import reference as induction
 from attention_book.kernels.gaussian import reference as kernel_attention
+from attention_book.layers.multi_head import reference as multi_head
 from attention_book.pooling.attention_pooling import reference as attention_pooling
 from attention_book.positions.rope import reference as rope
 from attention_book.scores.scaled_dot_product import reference as scaled_dot_product
@@ -88,8 +90,21 @@ def call_rope(i, j, omega):
     return {"score": (q @ k.T)[0, 0] / 8**0.5, "angles": omega * (i - j)}
 
 
+def call_induction(tokens, V, sharpness):
+    """The weights of both heads, and what is written behind the last token."""
+    tokens, mask = np.array(tokens), np.tri(len(tokens), dtype=bool)
+    first, second = induction.attentions(V, len(tokens), sharpness=sharpness)
+    x = induction.embedded(tokens, V)
+    weights = [multi_head.weights(x, x, first, mask=mask)[0]]
+    x = x + multi_head.multi_head(x, x, first, mask=mask)
+    weights.append(multi_head.weights(x, x, second, mask=mask)[0])
+    next_token = induction.continuation(tokens, V, sharpness=sharpness)[-1]
+    return {"first": weights[0], "second": weights[1], "next": next_token}
+
+
 CALLS = {
     "rope": call_rope,
+    "induction": call_induction,
     "digits": call_digits,
     "softmax": call_softmax,
     "softmax_backward": call_softmax_backward,
@@ -258,6 +273,25 @@ def test_the_score_of_clocks_depends_on_their_distance(open_figure):
         slider.focus()
         page.keyboard.press("ArrowRight")
         assert abs(agrees(figure)["result"]["score"] - first) > 1e-4
+
+
+def test_the_model_continues_what_is_typed(open_figure):
+    page, figure = open_figure("induction")
+    field = figure.locator("input[type=text]")
+    for typed, said in (
+        ("abcdab", "says C"),
+        ("abcd", "is new"),
+        ("aab", "is new"),
+        ("", "is new"),
+    ):
+        field.fill(typed)
+        shown = agrees(figure)
+        assert len(shown["arguments"]["tokens"]) == len(typed) + 1
+        assert said in figure.inner_text()
+    field.fill("x1 y-x")  # letters alone
+    assert len(agrees(figure)["arguments"]["tokens"]) == 4
+    assert "says Y" in figure.inner_text()
+    assert not page.complaints
 
 
 @pytest.mark.parametrize(("name", "number"), [("softmax", 1), ("kernel", 0)])

@@ -1,0 +1,1 @@
+"""Interpretation: what a head reads, what it writes, and what a model of known weights does."""
