@@ -49,11 +49,41 @@ def learned_layers(subject, dtype):
     return [{k: subject.native(x, dtype) for k, x in layer.items()} for layer in made]
 
 
+def native_parts(subject, parts, dtype):
+    """Dictionaries and lists of arrays, in the library of the subject."""
+    if isinstance(parts, dict):
+        return {name: native_parts(subject, part, dtype) for name, part in parts.items()}
+    if isinstance(parts, list):
+        return [native_parts(subject, part, dtype) for part in parts]
+    return subject.native(parts, dtype)
+
+
+def blocks(subject, dtype):
+    """Two blocks for a stack, of the kind that the variant makes, or an encoder's."""
+    room = importlib.import_module(f"attention_book.{subject.variant}.reference")
+    if not hasattr(room, "new_block"):
+        room = importlib.import_module("attention_book.transformer.encoder.reference")
+    rng = np.random.default_rng(7)
+    wide = {"d_kv": size("d_kv")} if "source" in subject.arrays else {}
+    made = [room.new_block(size("d_model"), 3, 5, rng=rng, **wide) for _ in range(2)]
+    return native_parts(subject, made, dtype)
+
+
+def whole_model(subject, dtype):
+    """A model for five symbols, as its variant makes it."""
+    new_model = importlib.import_module(f"attention_book.{subject.variant}.reference").new_model
+    symbols = [5] * (2 if "source_tokens" in subject.declared.needs else 1)
+    model = new_model(*symbols, 12, 3, 7, num_layers=2, rng=np.random.default_rng(7))
+    return native_parts(subject, model, dtype)
+
+
 # What no declaration can say: arguments that are no arrays, and arrays of a kind of their own.
 EXAMPLES = {
     "kernel": cauchy,
     "rng": lambda subject, dtype: np.random.default_rng(3),
     "layers": learned_layers,
+    "blocks": blocks,
+    "model": whole_model,
     "function": lambda subject, dtype: lambda x: float((x**2).sum()),
     "cell": lambda subject, dtype: lambda x, state: np.tanh(state + x.sum(-1, keepdims=True)),
     "attend": lambda subject, dtype: average,
@@ -72,6 +102,7 @@ ARRAYS = {
     "sharpness": lambda rng, shape: np.asarray(1.5),
     "shift": lambda rng, shape: rng.dirichlet(np.ones(shape[-1])),
     "tokens": lambda rng, shape: rng.integers(0, 4, shape),
+    "source_tokens": lambda rng, shape: rng.integers(0, 4, shape),
     "positions": lambda rng, shape: rng.integers(0, 50, shape),
     "relative": lambda rng, shape: rng.integers(-50, 50, shape),
     "factor": lambda rng, shape: np.asarray(4.0),

@@ -1,0 +1,52 @@
+r"""A post-norm encoder in NumPy: ``x ← norm(x + attention(x))``, ``x ← norm(x + network(x))``."""
+
+import numpy as np
+
+from attention_book.layers.multi_head.reference import multi_head
+from attention_book.shapes import matrices, shapes
+from attention_book.transformer.feed_forward.reference import feed_forward
+from attention_book.transformer.norm.reference import layer_norm
+
+ATTENTION = matrices(
+    W_q="H! d_model d_k", W_k="H! d_model d_k", W_v="H! d_model d_v", W_o="H! d_v d_model"
+)
+NORM = matrices(gain="d_model", bias="d_model")
+NETWORK = matrices(W_1="d_model d_ff", b_1="d_ff", W_2="d_ff d_model", b_2="d_model")
+
+
+@shapes(
+    np,
+    "x: ... n d_model, mask: ... n n -> ... n d_model",
+    attend=ATTENTION,
+    norm_1=NORM,
+    feed=NETWORK,
+    norm_2=NORM,
+)
+def block(x, attend, norm_1, feed, norm_2, *, mask=None):
+    r"""Normalise each token after what it reads was added, and again behind the network.
+
+    .. math:: \begin{aligned}
+              x &\leftarrow \operatorname{norm}_1(x + \operatorname{MultiHead}(x)) \\
+              x &\leftarrow \operatorname{norm}_2(x + \operatorname{FeedForward}(x))
+              \end{aligned}
+
+    Source:
+        A. Vaswani et al., "Attention Is All You Need", 2017, section 3.1. Departures: no biases
+        in the attention, no dropout.
+    """
+    x = layer_norm(x + multi_head(x, x, attend, mask=mask), norm_1)
+    return layer_norm(x + feed_forward(x, feed), norm_2)
+
+
+@shapes(np, "x: ... n d_model, mask: ... n n -> ... n d_model", widens=False)
+def stack(x, blocks, *, mask=None):
+    """Apply blocks one after the other; no norm is left to be done behind them.
+
+    ``blocks`` has the parameters of each block by name, those of a pre-norm block too.
+
+    Source:
+        As :func:`block`.
+    """
+    for parameters in blocks:
+        x = block(x, **parameters, mask=mask)
+    return x.copy()
