@@ -191,10 +191,10 @@ def test_late_interaction_against_loops(score, lengths):
         close(np.asarray(found)[b], np.float64(best_by_loop(q[b], k[b], mask[b, 0])))
 
 
-@rooms(late, torch_late, "score")
-def test_all_pairs_of_questions_and_texts(score):
+@rooms(late, torch_late, "score_all")
+def test_all_questions_with_all_texts(score_all):
     q, k = normal((4, L, D), (B, S, D), seed=7)
-    found = score(q[:, None], k, mask=padding(2, S))
+    found = score_all(q, k, mask=padding(2, S))
     assert found.shape == (4, B)
     for n in range(4):
         for m, length in enumerate((2, S)):

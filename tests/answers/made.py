@@ -171,6 +171,10 @@ EQUIVALENT = {
         "v = (source @ W_v).reshape(len(source), heads, -2).swapaxes(0, 1)",
     ],
     "multi_head.shares": ["parts = weights @ v @ W_o.reshape(heads, d_v, -2)"],
+    "encoders_at_work.text_vectors": [
+        # the mean over all positions, of which the padded ones are 0, has the same direction
+        "total = np.where(real[:, :, None], x, 0).mean(axis=1)"
+    ],
     "pointing_and_memory.step": ["for j in range(1, previous.shape[1]):"],
 }
 

@@ -32,6 +32,16 @@ def score(q, k, *, mask=None):
     return np.where(np.isneginf(best), 0, best).sum(axis=-1)
 
 
+@shapes(np, "q: N L d, k: B S d, mask: B 1 S -> N B")
+def score_all(q, k, *, mask=None):
+    """Return the :func:`score` of every question with every text.
+
+    Source:
+        As :func:`score`.
+    """
+    return score(q[:, None], k, mask=mask)
+
+
 @shapes(np, "q: ... L d, k: ... S d, mask: ... 1 S -> ...", sharpness=number(least=0))
 def soft_score(q, k, *, sharpness, mask=None):
     r"""Return the products of a question's tokens with what they find by attention, added up.
