@@ -447,9 +447,9 @@ def test_sentences_leave_out_examples_and_lists():
 def test_words_become_numbers_and_are_padded_or_cut():
     texts = ["The file is read.", "The size of a file, a file!", "Nothing."]
     numbers = docstrings.vocabulary(texts)
-    assert numbers == {"file": 2, "the": 3}
+    assert numbers == {"file": 3, "the": 4}
     found, lengths = docstrings.encode(texts, numbers, length=5)
-    assert found.tolist() == [[3, 2, 1, 1, 0], [3, 1, 1, 1, 2], [1, 0, 0, 0, 0]]
+    assert found.tolist() == [[4, 3, 1, 1, 0], [4, 1, 1, 1, 3], [1, 0, 0, 0, 0]]
     assert lengths.tolist() == [4, 5, 1]
     assert docstrings.vocabulary(texts, least=1).keys() >= {"a", "nothing", "size"}
     empty, none = docstrings.encode([], numbers, length=5)

@@ -21,7 +21,7 @@ LIBRARY = (
     "asyncio", "collections", "email", "http", "importlib", "inspect", "ipaddress", "logging",
     "multiprocessing", "pathlib", "statistics", "tarfile", "threading", "typing", "urllib", "xml",
 )  # fmt: skip
-PADDING, UNKNOWN = 0, 1  # the numbers of no word, and of a word that is not in the vocabulary
+PADDING, UNKNOWN, CLS = 0, 1, 2  # no word, a word that is not in the vocabulary, and [CLS]
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ def words(text):
 
 
 def vocabulary(texts, *, least=2):
-    """Return the number of each word that ``least`` texts have at least: 2, 3, 4 and so on."""
+    """Return the number of each word that ``least`` texts have at least: 3, 4, 5 and so on."""
     counts = Counter(word for text in texts for word in set(words(text)))
     kept = sorted(word for word, count in counts.items() if count >= least)
-    return {word: number for number, word in enumerate(kept, start=2)}
+    return {word: number for number, word in enumerate(kept, start=3)}
 
 
 def encode(texts, numbers, *, length):

@@ -192,32 +192,34 @@ a_late_search.mistake(
 
 @pause(
     choices={
-        "a": "Its score depends on how many padded tokens were added.",
-        "b": "Words that it never saw in training had random vectors.",
-        "c": "Attention cannot tell which words a question shares with a text.",
-        "d": "A mean of vectors ranks better than the best products.",
+        "a": "remove the, remove the",
+        "b": "timer, timer, timer, timer, timer",
+        "c": "the, the, the, the, the",
+        "d": "They get the same score",
     },
-    why="Three quarters of 700 pairs is little to learn a thousand vectors from. BM25 compares "
-    "words as they are, and needs to have seen none of them.",
+    why="Two words of the question find themselves in it, with a product of 1 each. To find the "
+    "same word again adds nothing, and nobody knows yet that a timer is rarer.",
 )
-def why_counting_wins():
-    """BM25 beats the trained encoder on 385 texts. Which reason fits what you have seen?"""
-    return "b"
+def untrained_and_asked():
+    """The question is "remove the timer". All word vectors are random, of length 1 and nearly at
+    right angles. Which text has the largest score by late interaction?
+    """
+    return "a"
 
 
-why_counting_wins.mistake(
-    "padding is thought to be seen",
-    "It is masked, in the encoder and before the maximum.",
-    "a",
+untrained_and_asked.mistake(
+    "a rare word is thought to count more",
+    "BM25 would count it more. These vectors have not learned yet what is rare.",
+    "b",
 )
-why_counting_wins.mistake(
-    "attention is thought to be unable to match words",
-    "Untrained, with random vectors, the best products match them quite well.",
+untrained_and_asked.mistake(
+    "each time a word stands there is counted",
+    "The maximum takes the best once, however often it stands there.",
     "c",
 )
-why_counting_wins.mistake(
-    "one vector is thought to rank better",
-    "Compare the two rows of the encoder in the table.",
+untrained_and_asked.mistake(
+    "the scores of texts are thought to be alike before training",
+    "Equal words have equal vectors, trained or not.",
     "d",
 )
 

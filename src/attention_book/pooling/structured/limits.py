@@ -20,7 +20,7 @@ def _call(n, d, hidden, readers):
 
 
 READERS = Mechanism(
-    "several readers",
+    "pooling by several readers",
     reference.pool,
     "part3/encoders_at_work.ipynb#readers",
     source="lin2017structured",
