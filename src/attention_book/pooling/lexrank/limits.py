@@ -13,7 +13,7 @@ LEXRANK = Mechanism(
     reference.pool,
     "part3/encoders_at_work.ipynb#a-walk-along-similarities",
     source="erkan2004lexrank",
-    oracle="the walk, step by step in Python floats; the eigenvector of its matrix",
+    oracle="a loop over the steps of the walk; the eigenvector of its matrix",
 )
 
 

@@ -1,4 +1,5 @@
 """The contrastive loss: each question must weigh its own text more than those of the others.
 
-Limit case: its weights are those of dot-product attention on vectors of length 1.
+Limit case: on vectors of length 1, dot-product attention has its weights; at a temperature without
+bound every text weighs the same.
 """

@@ -42,17 +42,17 @@ def _own_weight(q, k, temperature):
 
 
 @limit_case(
-    CONTRASTIVE,
     DOT_PRODUCT,
+    CONTRASTIVE,
     when="the vectors have length 1, the temperature is $\\sqrt{d}$, and the value of a "
-    "question's own text is 1, of any other 0: minus the logarithm of what attention finds",
-    otherwise={"temperature": 1.0},
+    "question's own text is 1, of any other 0: minus the logarithm of what it finds",
+    otherwise={"length": 2.0},
 )
-def attention_to_texts(rng, temperature=2.0):  # √4
+def attention_to_texts(rng, length=1.0):
     q, k = normal(rng, (1, 4), (5, 4))
-    q, k = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (q, k))
-    own = np.eye(5)[:, :1]
-    return _own_weight(q, k, temperature), dot_product(q, k, own)[0, 0]
+    q, k = (length * x / np.linalg.norm(x, axis=1, keepdims=True) for x in (q, k))
+    found = dot_product(q, k, np.eye(5)[:, :1])[0, 0]
+    return -np.log(found), reference.loss(q, k, temperature=2.0)  # √4
 
 
 @limit_case(
