@@ -20,24 +20,20 @@ def who_sees_whom(masks, labels, *, title):
     return figure
 
 
-def bars(values, *, title, xlabel, chance=None, marked=()):
-    """Draw a bar for each label, with its number, and where chance would be.
+def bars(values, *, title, xlabel, chance, guessed=()):
+    """Draw a bar for each label, with its number, and a line where chance would be.
 
     Shapes:
-        values: {label: number from 0 to 1}; marked: the labels of the bars in another colour
+        values: {label: number from 0 to 1}; guessed: the labels of the bars that are hatched
     """
     figure, ax = axes(5.6, 0.38 * len(values) + 1.1, title=title, xlabel=xlabel)
     for place, (label, value) in enumerate(values.items()):
-        mark = label in marked
-        ax.barh(
-            place, value, height=0.6, color=ORANGE if mark else BLUE, hatch="//" if mark else None,
-            edgecolor=GRID,
-        )  # fmt: skip
-        ax.text(value + 0.01, place, f"{value:.2f}", va="center", color=INK, fontsize=10)
-    if chance is not None:
-        ax.axvline(chance, color=INK, linestyle="--", linewidth=1)
-        ax.text(chance, -0.75, "chance", ha="center", va="bottom", color=INK, fontsize=9)
+        colour, hatch = (ORANGE, "//") if label in guessed else (BLUE, None)
+        ax.barh(place, value, height=0.6, color=colour, hatch=hatch, edgecolor=GRID)
+        beside = max(value, chance) if abs(value - chance) < 0.08 else value
+        ax.text(beside + 0.015, place, f"{value:.2f}", va="center", color=INK, fontsize=10)
+    ax.axvline(chance, color=INK, linestyle="--", linewidth=1)
+    ax.text(chance, -0.55, "chance", ha="center", va="bottom", color=INK, fontsize=9)
     ax.set_yticks(range(len(values)), list(values))
-    ax.set_xlim(0, 1)
-    ax.invert_yaxis()
+    ax.set(xlim=(0, 1), ylim=(len(values) - 0.4, -1.1))
     return figure
