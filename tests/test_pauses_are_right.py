@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from attention_book import masks
+from attention_book import decoding, masks
 from attention_book.alignment.local import reference as local
 from attention_book.checking.catalogue import all_chapters, all_pauses
 from attention_book.decoders.bahdanau import reference as bahdanau
@@ -31,6 +31,7 @@ from attention_book.pauses import multi_head as on_heads
 from attention_book.pauses import pointing_and_memory as on_pointing
 from attention_book.pauses import positions as on_positions
 from attention_book.pauses import scaled_dot_product as on_dot_products
+from attention_book.pauses import transformer as on_transformer
 from attention_book.pointing.pointer import reference as pointer
 from attention_book.pooling.attention_pooling import module as torch_pooling
 from attention_book.pooling.attention_pooling import reference as pooling
@@ -47,7 +48,12 @@ from attention_book.scores.multiplicative import reference as multiplicative
 from attention_book.scores.scaled_dot_product import module as torch_dot_product
 from attention_book.scores.scaled_dot_product import reference as dot_product
 from attention_book.softmax import softmax
+from attention_book.transformer.decoder import reference as decoder
+from attention_book.transformer.encoder import reference as encoder
 from attention_book.transformer.encoder.module import Encoder
+from attention_book.transformer.feed_forward import reference as network
+from attention_book.transformer.language_model import reference as language
+from attention_book.transformer.norm import reference as norm
 
 
 def normal(seed, *shapes):
@@ -803,6 +809,122 @@ def test_hotter():
     q, k = normal(35, (3, 4), (5, 4))
     grown = (heat * q) @ (heat * k).T / (q @ k.T)
     np.testing.assert_allclose(grown, on_positions.hotter.solve())
+
+
+# The whole Transformer ---------------------------------------------------------------------------
+
+
+def test_parted_again():
+    """Attention however sharp, a network and a norm: equal tokens stay equal, bit by bit."""
+    (x,), W = normal(40, (5, 6)), encoder.new_block(6, 2, 9, rng=np.random.default_rng(0))
+    x[3] = x[1]
+    W["attend"]["W_q"] = 50 * W["attend"]["W_q"]
+    for y in (
+        multi_head.multi_head(x, x, W["attend"]),
+        network.feed_forward(x, W["feed"]),
+        norm.layer_norm(x, W["norm_1"]),
+    ):
+        np.testing.assert_array_equal(y[3], y[1])
+        assert not np.allclose(y[2], y[1])
+    assert on_transformer.parted_again.solve() == "d"
+
+
+def test_through_a_language_model():
+    """The one order in which the steps run and give the model's scores."""
+    model = language.new_model(9, 6, 2, 8, num_layers=1, rng=np.random.default_rng(0))
+    (W,), E, tokens = model["blocks"], model["embedding"], np.array([3, 1, 4, 1])
+
+    def read(x):
+        y = norm.layer_norm(x, W["norm_1"])
+        return x + multi_head.multi_head(y, y, W["attend"], mask=np.tri(4, dtype=bool))
+
+    steps = {
+        "a": lambda x: x + network.feed_forward(norm.layer_norm(x, W["norm_2"]), W["feed"]),
+        "b": lambda x: norm.layer_norm(x, model["norm"]),
+        "c": read,
+        "d": sinusoidal.add,
+        "e": lambda x: math.sqrt(6) * E[x],
+        "f": lambda x: x @ E.T,
+    }
+
+    def gives(order):
+        x = tokens
+        try:
+            for letter in order:
+                x = steps[letter](x)
+        except (IndexError, TypeError, ValueError):
+            return False
+        return x.shape == (4, 9) and np.allclose(x, language.scores(tokens, model))
+
+    right = ["".join(order) for order in itertools.permutations("abcdef") if gives(order)]
+    assert right == [on_transformer.through_a_language_model.solve()]
+
+
+def test_last_of_five():
+    token = np.array([[0.0, 2, 4, 4, 10]])
+    found = norm.layer_norm(token, norm.new_norm(5), eps=0.0)[0, -1]
+    assert on_transformer.last_of_five.solve() == pytest.approx(found)
+    assert ((token - token.mean()) ** 2).sum() == 56
+
+
+def test_a_louder_stream():
+    (x,), W = normal(41, (5, 6)), encoder.new_block(6, 2, 9, rng=np.random.default_rng(0))
+    W["feed"]["W_2"][:] = 0
+    soft, loud = (encoder.block(y, **W) - y for y in (x, 10 * x))
+    np.testing.assert_allclose(loud, soft, rtol=1e-3, atol=1e-4)
+    assert on_transformer.a_louder_stream.solve() == "b"
+
+
+def test_the_same_rate_again():
+    def rate(step):
+        return 512**-0.5 * min(step**-0.5, step * 4000**-1.5)
+
+    assert rate(on_transformer.the_same_rate_again.solve()) == pytest.approx(rate(500))
+
+
+def test_line_of_a_decoder():
+    W = decoder.new_block(6, 2, 9, rng=np.random.default_rng(0))
+    x, source = normal(42, (5, 6), (5, 6))
+    names = {f"norm_{n}": lambda y, n=n: norm.layer_norm(y, W[f"norm_{n}"]) for n in (1, 2, 3)}
+    names |= {
+        "attend": lambda a, b, mask: multi_head.multi_head(a, b, W["attend"], mask=mask),
+        "cross": lambda a, b, mask: multi_head.multi_head(a, b, W["cross"], mask=mask),
+        "feed": lambda y: network.feed_forward(y, W["feed"]),
+        "causal": np.tri(5, dtype=bool),
+        "real_source": np.arange(5)[None] < 4,
+        "source": source,
+        "x": x,
+    }
+    pause = on_transformer.line_of_a_decoder
+    wanted = decoder.block(x, source, **W, mask=names["real_source"])
+    assert not np.allclose(run(pause.program, **names)["x"], wanted)
+    program = mended(pause, "x = x + cross(y, source, mask=real_source)")
+    np.testing.assert_allclose(run(program, **names)["x"], wanted)
+
+
+def test_when_attention_costs_as_much():
+    n, d = on_transformer.when_attention_costs_as_much.solve(), 768
+
+    def products(call):
+        with FlopCounterMode(display=False) as counter:
+            call()
+        return counter.get_total_flops()
+
+    q = torch.empty(n, d, device="meta")
+    feed = torch.empty(d, 4 * d, device="meta")
+    pairs = products(lambda: (q @ q.T) @ q)
+    assert pairs == products(lambda: (q @ feed) @ feed.T)
+
+
+def test_what_a_beam_of_two_finds():
+    after = {None: [0.6, 0.4], 0: [0.55, 0.45], 1: [0.9, 0.1]}
+
+    def ask(tokens):
+        return np.log(after[tokens[-1]])
+
+    found = {width: decoding.beam(ask, [None], width=width, steps=2)[0][1] for width in (1, 2)}
+    assert on_transformer.what_a_beam_of_two_finds.solve() == pytest.approx(math.exp(found[2]))
+    assert math.exp(found[1]) == pytest.approx(0.33)
 
 
 def test_every_name_here_is_a_question():

@@ -100,3 +100,36 @@ def test_a_window_begins_anew():
     text.bits(model, torch.arange(9), length=4)
     assert seen[0].tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
     assert math.isclose(text.bits(model, torch.arange(9), length=8), math.log2(9), rel_tol=1e-6)
+
+
+def by_counting(train, test, characters, n):
+    """Witten and Bell's method C in dictionaries, one character at a time."""
+
+    def chance(context, character):
+        shorter = chance(context[1:], character) if context else 1 / len(characters)
+        behind = [train[i + len(context)] for i in range(len(train) - len(context))
+                  if train[i : i + len(context)] == context]  # fmt: skip
+        kinds = len(set(behind))
+        if not behind:
+            return shorter
+        return (behind.count(character) + kinds * shorter) / (len(behind) + kinds)
+
+    chances = [chance(test[max(0, i - n + 1) : i], test[i]) for i in range(1, len(test))]
+    for context in ("", "a", "ab", "zz"):
+        assert sum(chance(context, c) for c in characters) == pytest.approx(1)
+    return -sum(map(math.log2, chances)) / len(chances)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_the_table_of_counts_against_dictionaries(n):
+    characters, train, test = "abz", "abababzabbbaabab", "abzzabbaab"
+    found = text.ngram_bits(*(text.encode(x, characters) for x in (train, test)), characters, n=n)
+    assert found == pytest.approx(by_counting(train, test, characters, n), rel=1e-12)
+
+
+def test_longer_runs_predict_the_help_better(book):
+    characters = text.vocabulary(book)
+    train, test = text.split(text.encode(book, characters))
+    bits = [text.ngram_bits(train, test[:4097], characters, n=n) for n in range(1, 6)]
+    assert bits == sorted(bits, reverse=True)
+    assert 1.3 < bits[-1] < 2.3

@@ -176,6 +176,11 @@ EQUIVALENT = {
         "total = np.where(real[:, :, None], x, 0).mean(axis=1)"
     ],
     "pointing_and_memory.step": ["for j in range(1, previous.shape[1]):"],
+    "transformer.block": [
+        # keys are as wide as queries
+        "scores = y @ W_q @ (y @ W_k).T / math.sqrt(W_k.shape[1])",
+    ],
+    "transformer.leaks": ["later = np.tri(len(after), k=-1, dtype=bool)"],
 }
 
 # Other results of the solution -------------------------------------------------------------------
