@@ -472,3 +472,11 @@ mean_reciprocal_rank.mistake(
     "That is the hit rate. A text in the second place counts a half here.",
     lambda scores: float((scores.argmax(axis=1) == np.arange(len(scores))).mean()),
 )
+mean_reciprocal_rank.mistake(
+    "ties are settled by the order of the texts",
+    "A sort puts equal scores in the order in which they came. Compare with the own score instead.",
+    lambda scores: float(
+        np.mean([1 / (1 + list(np.argsort(-row, kind="stable")).index(i))
+                 for i, row in enumerate(scores)])
+    ),
+)  # fmt: skip
