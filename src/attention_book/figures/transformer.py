@@ -78,3 +78,22 @@ def who_reads(masks):
         ax.set_ylabel(asks, color=INK, fontsize=10)
         ax.tick_params(labelbottom=True)
     return figure
+
+
+def written(texts, *, title, width=42):
+    """Draw some texts as they were written, each under its name, a line feed as an arrow.
+
+    Shapes:
+        texts: {name: text}
+    """
+    figure, ax = axes(4.7, 0.66 * len(texts) + 0.4, title=title)
+    for n, (name, text) in enumerate(texts.items()):
+        shown = text.replace("\n", "↵")[: 2 * width]
+        ax.text(0, -n, name, ha="right", va="top", color=BLUE, fontsize=10)
+        for row, line in enumerate((shown[:width], shown[width:])):
+            ax.text(
+                0.03, -n - 0.4 * row, line, va="top", color=INK, fontsize=10, family="monospace"
+            )  # fmt: skip
+    ax.set(xlim=(-0.27, 1.03), ylim=(-len(texts) + 0.1, 0.1), xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    return figure
