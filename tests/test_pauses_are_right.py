@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from attention_book import decoding
+from attention_book import decoding, masks
 from attention_book.alignment.local import reference as local
 from attention_book.checking.catalogue import all_chapters, all_pauses
 from attention_book.decoders.bahdanau import reference as bahdanau
 from attention_book.decoders.luong import reference as luong
+from attention_book.exercises.encoders_at_work import corrupt
 from attention_book.interpretation.induction import reference as induction
 from attention_book.interpretation.norm_based import reference as norm_based
 from attention_book.interpretation.rollout import reference as rollout
@@ -28,6 +29,7 @@ from attention_book.memory.addressing import reference as addressing
 from attention_book.memory.hops import reference as hops
 from attention_book.pauses import alignment as on_alignment
 from attention_book.pauses import attention_pooling as on_pooling
+from attention_book.pauses import encoders_at_work as on_encoders
 from attention_book.pauses import kernel_attention as on_kernels
 from attention_book.pauses import multi_head as on_heads
 from attention_book.pauses import pointing_and_memory as on_pointing
@@ -38,10 +40,13 @@ from attention_book.pauses import what_heads_learn as on_learning
 from attention_book.pointing.pointer import reference as pointer
 from attention_book.pooling.attention_pooling import module as torch_pooling
 from attention_book.pooling.attention_pooling import reference as pooling
+from attention_book.pooling.structured import reference as structured
 from attention_book.positions.alibi import reference as alibi
 from attention_book.positions.rope import reference as rope
 from attention_book.positions.rope_scaling import reference as rope_scaling
 from attention_book.positions.sinusoidal import reference as sinusoidal
+from attention_book.retrieval.contrastive import reference as contrastive
+from attention_book.retrieval.late_interaction import reference as late
 from attention_book.scores.additive import reference as additive
 from attention_book.scores.location_based import reference as location
 from attention_book.scores.multiplicative import reference as multiplicative
@@ -50,6 +55,7 @@ from attention_book.scores.scaled_dot_product import reference as dot_product
 from attention_book.softmax import softmax
 from attention_book.transformer.decoder import reference as decoder
 from attention_book.transformer.encoder import reference as encoder
+from attention_book.transformer.encoder.module import Encoder
 from attention_book.transformer.feed_forward import reference as network
 from attention_book.transformer.language_model import reference as language
 from attention_book.transformer.norm import reference as norm
@@ -619,6 +625,110 @@ def test_line_that_joins():
 def test_megabytes_of_weights():
     attend, x = torch_multi_head.MultiHeadAttention(16, 16), torch.zeros(1, 512, 16)
     assert on_heads.megabytes_of_weights.solve() == attend.weights(x, x).nbytes / 1e6
+
+
+# Encoders at work --------------------------------------------------------------------------------
+
+
+def test_one_word_of_25():
+    words = np.linalg.qr(np.random.default_rng(30).standard_normal((40, 25)))[0].T
+    mean = words.mean(axis=0)
+    cosines = words @ mean / np.linalg.norm(mean)
+    assert on_encoders.one_word_of_25.solve() == pytest.approx(cosines[3])
+
+
+def test_first_under_a_causal_mask():
+    """What comes out at the first position, for texts of two lengths and contents."""
+    torch.manual_seed(0)
+    encode, cls = Encoder(8, 2, 16, num_layers=3), torch.randn(1, 8)
+    outputs, shown = [], []
+    for length, mask in itertools.product((4, 9), (masks.causal, None)):
+        text = torch.cat([cls, torch.randn(length, 8)])
+        mask = None if mask is None else torch.from_numpy(mask(length + 1))
+        (outputs if mask is not None else shown).append(encode(text, mask=mask)[0])
+    torch.testing.assert_close(*outputs)
+    assert not torch.allclose(*shown)
+    assert not torch.allclose(outputs[0], shown[0])
+    assert on_encoders.first_under_a_causal_mask.solve() == "c"
+
+
+def test_two_readers_at_one_place():
+    A = np.zeros((2, 6))
+    A[:, 3] = 1
+    assert on_encoders.two_readers_at_one_place.solve() == structured.penalty(A)
+
+
+def test_named_though_unchanged():
+    """By the rule of exercise 3, on many tokens."""
+    rng, n = np.random.default_rng(31), 1_000_000
+    tokens = np.full(n, 5)
+    seen, named = corrupt.solve(tokens, rng.random(n), rng.random(n), np.full(n, 6), 1)
+    share = (named & (seen == tokens)).mean()
+    assert on_encoders.named_though_unchanged.solve() == pytest.approx(400 * share, rel=0.03)
+
+
+def test_a_copy_in_the_batch():
+    q = normal(32, (3, 5))[0]
+    k = q[[0, 1, 1]]  # text 2 is a copy of text 1
+    losses = [
+        contrastive.loss(q[1:2], k[[1, 0, 2]], temperature=t) for t in (0.3, 0.1, 0.03, 0.003)
+    ]
+    assert losses == sorted(losses, reverse=True)
+    assert on_encoders.a_copy_in_the_batch.solve() == pytest.approx(losses[-1])
+
+
+def test_a_late_search():
+    """The one order in which each step has what it needs and the texts do not wait."""
+    needs = {"a": {"e"}, "b": set(), "c": {"f"}, "d": set(), "e": {"b", "d"}, "f": {"a"}}
+    found = [
+        "".join(order)
+        for order in itertools.permutations("abcdef")
+        if all(needs[step] <= set(order[:place]) for place, step in enumerate(order))
+        and order[0] == "b"  # before anybody asks
+    ]
+    assert found == [on_encoders.a_late_search.solve()]
+
+
+def test_untrained_and_asked():
+    words = {"remove": 0, "the": 1, "timer": 2}
+    vectors = np.random.default_rng(33).standard_normal((3, 4000))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def encoded(text):
+        return vectors[[words[word] for word in text.replace(",", "").split()]]
+
+    pause, asked = on_encoders.untrained_and_asked, encoded("remove the timer")
+    scores = {c: late.score(asked, encoded(pause.choices[c])) for c in "abc"}
+    assert max(scores, key=scores.get) == pause.solve()
+    assert sorted(round(float(score)) for score in scores.values()) == [1, 1, 2]
+
+
+def test_line_that_counts_padding():
+    torch.manual_seed(0)
+    encoder, pause = Encoder(8, 2, 16, num_layers=1), on_encoders.line_that_counts_padding
+    tokens, question = torch.randn(2, 6, 8), torch.randn(8)
+    short, long = torch.from_numpy(masks.padding([3, 6], 6)), torch.ones(2, 1, 3, dtype=torch.bool)
+    names = {"encoder": encoder, "question": question}
+    alone = run(pause.program, **names, tokens=tokens[:, :3], mask=long)["score"][0]
+    beside = run(pause.program, **names, tokens=tokens, mask=short)["score"][0]
+    torch.testing.assert_close(beside, alone / 2)
+    program = mended(pause, "vector = x.sum(dim=1) / real.sum(dim=1)")
+    torch.testing.assert_close(run(program, **names, tokens=tokens, mask=short)["score"][0], alone)
+
+
+def test_passes_of_a_bi_encoder():
+    class Counting(torch.nn.Identity):
+        passes = 0
+
+        def forward(self, x):
+            self.passes += len(x)
+            return x
+
+    encode = Counting()
+    questions, texts = torch.randn(20, 3, 4), torch.randn(500, 7, 4)
+    scores = encode(questions).mean(dim=1) @ encode(texts).mean(dim=1).T
+    assert scores.shape == (20, 500)
+    assert encode.passes == on_encoders.passes_of_a_bi_encoder.solve()
 
 
 # Positions ---------------------------------------------------------------------------------------

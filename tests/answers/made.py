@@ -178,6 +178,10 @@ EQUIVALENT = {
     "what_heads_learn.k_terms": [
         "return queries @ keys.swapaxes(1, 2) / parts.dtype.type(math.sqrt(W_k.shape[1]))",
     ],
+    "encoders_at_work.text_vectors": [
+        # the mean over all positions, of which the padded ones are 0, has the same direction
+        "total = np.where(real[:, :, None], x, 0).mean(axis=1)"
+    ],
     "pointing_and_memory.step": ["for j in range(1, previous.shape[1]):"],
     "transformer.block": [
         # keys are as wide as queries

@@ -1,1 +1,1 @@
-"""Pooling: one learned query turns a sequence into a vector."""
+"""Pooling: a sequence becomes one vector, or a few, by averages of its positions."""

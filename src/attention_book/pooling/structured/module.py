@@ -1,0 +1,54 @@
+r"""Several learned readers of one sequence in PyTorch, and the penalty that keeps them apart."""
+
+import math
+
+import torch
+
+from attention_book.scores.scaled_dot_product import module as scaled_dot_product
+from attention_book.shapes import shapes
+
+
+@shapes(torch, "x: ... S d, W_1~: d d_a, W_2~: d_a R!, mask: ... 1 S -> ... R S")
+def weights(x, W_1, W_2, *, mask=None):
+    r"""Return how much each reader weighs each position.
+
+    .. math:: A = \operatorname{softmax}(W_2^\top \tanh(x W_1)^\top)
+
+    Source:
+        As :func:`pool`.
+    """
+    return scaled_dot_product.weights(_queries(W_2), torch.tanh(x @ W_1), mask=mask)
+
+
+@shapes(torch, "x: ... S d, W_1~: d d_a, W_2~: d_a R!, mask: ... 1 S -> ... R d")
+def pool(x, W_1, W_2, *, mask=None):
+    """Let each reader average the positions of a sequence, with weights of its own.
+
+    A sequence of which nothing may be seen gives zeros, and so do the gradients through it.
+
+    Shapes:
+        mask: as ``masks.padding`` makes it
+
+    Source:
+        Z. Lin et al., "A Structured Self-attentive Sentence Embedding", 2017, equations 6 and 7.
+        Departures: the positions may come from any encoder, not only from an LSTM; our matrices
+        are the transposes of theirs; masks.
+    """
+    return scaled_dot_product.attention(_queries(W_2), torch.tanh(x @ W_1), x, mask=mask)
+
+
+@shapes(torch, "A: ... R S -> ...")
+def penalty(A):
+    r"""Return how far readers are from looking at one position each, and none twice.
+
+    .. math:: \lVert A A^\top - I \rVert_F^2
+
+    Source:
+        Z. Lin et al., "A Structured Self-attentive Sentence Embedding", 2017, equation 8.
+    """
+    apart = A @ A.mT - torch.eye(A.shape[-2], dtype=A.dtype, device=A.device)
+    return apart.square().sum(dim=(-2, -1))
+
+
+def _queries(W_2):
+    return math.sqrt(len(W_2)) * W_2.mT
