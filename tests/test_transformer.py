@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from witnesses import average_by_loop, close, dot, some_mask, tensors
 
 from attention_book import decoding, masks
+from attention_book.exercises import transformer as exercises
 from attention_book.layers.multi_head.module import MultiHeadAttention
 from attention_book.transformer.decoder import module as torch_decoder
 from attention_book.transformer.decoder import reference as decoder
@@ -724,3 +725,38 @@ def test_writing_refuses_what_cannot_be():
         decoding.sample(ask, [0], steps=1, rng=3)
     with pytest.raises(TypeError, match=r"steps is 1\.5; it needs an integer"):
         decoding.sample(ask, [0], steps=1.5, rng=rng)
+
+
+# The exercises, answered by the package ----------------------------------------------------------
+
+
+def test_the_block_that_is_counted_has_so_many_parameters():
+    block = torch_encoder.EncoderBlock(48, 4, 192)
+    parts = block.attend, block.feed, torch.nn.ModuleList([block.norm_1, block.norm_2])
+    counted = tuple(sum(p.numel() for p in part.parameters()) for part in parts)
+    assert exercises.counts.solve() == counted
+
+
+def test_the_block_of_the_exercise_by_hand():
+    first, second = np.array([[[1.0], [0]]]), np.array([[0.0], [2]])
+    attend = {"W_q": first, "W_k": math.log(4) / 2 * first, "W_v": 5 * first}
+    attend |= {"W_o": np.array([[[1.0, -1]]])}
+    feed = {"W_1": second, "b_1": np.zeros(1), "W_2": np.ones((1, 2)), "b_2": np.zeros(2)}
+    plain = norm.new_norm(2)
+    found = encoder.block(np.array([[5.0, 1], [2, 6]]), plain, attend, plain, feed)
+    np.testing.assert_allclose(found.ravel(), exercises.by_hand.solve(), atol=1e-3)
+
+
+def test_the_solutions_agree_with_the_package():
+    (x, gain, bias), W = (
+        normal((L, D), D, D),
+        encoder.new_block(D, 1, FF, rng=np.random.default_rng(0)),
+    )
+    parameters = {"gain": gain, "bias": bias}
+    close(exercises.layer_norm.solve(x, gain, bias), norm.layer_norm(x, parameters))
+    matrices = [W["attend"][name][0] for name in ("W_q", "W_k", "W_v", "W_o")]
+    found = exercises.block.solve(x, *matrices, W["feed"]["W_1"], W["feed"]["W_2"])
+    close(found, encoder.block(x, **W, mask=masks.causal(L)))
+    p = np.random.default_rng(0).dirichlet(np.ones(7))
+    wanted = decoding.probabilities(np.log(p), top_p=0.7)
+    close(exercises.nucleus.solve(p, 0.7), wanted)

@@ -23,7 +23,7 @@ def alike(vectors, words):
 
 def blocks():
     """Draw a pre-norm and a post-norm block beside a stream that runs upwards."""
-    figure, panels = axes(6.0, 4.4, columns=2, title="Where the norms of a block stand")
+    figure, panels = axes(4.6, 4.2, columns=2, title="Where the norms of a block stand")
     for ax, name in zip(panels, ("pre-norm", "post-norm"), strict=True):
         ax.annotate(
             "", (0, 11), (0, -0.4), arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 2.2}
@@ -70,7 +70,7 @@ def who_reads(masks):
             have as many columns
     """
     rows = len(masks) // 2
-    figure, grid = axes(6.0, 2.3 * rows + 0.4, rows=rows, columns=2, title="Who may read whom")
+    figure, grid = axes(4.6, 2.1 * rows + 0.4, rows=rows, columns=2, title="Who may read whom")
     for ax, (title, (mask, asks, read)) in zip(grid, masks.items(), strict=True):
         cells(ax, mask.astype(float), digits=0)
         ax.set_title(title, color=INK, fontsize=10)
