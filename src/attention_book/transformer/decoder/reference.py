@@ -37,7 +37,7 @@ def block(x, source, norm_1, attend, norm_2, cross, norm_3, feed, *, mask=None):
               \end{aligned}
 
     The mask says which of the source may be read; among themselves the tokens are always causal,
-    so padding behind the last of them is never read. The source comes as its encoder gives it,
+    so padding after the last of them is never read. The source comes as its encoder gives it,
     normalised.
 
     Source:

@@ -66,7 +66,7 @@ def silent_blocks(rng, size=0.0):
 @limit_case(
     ENCODER,
     MULTI_HEAD,
-    when="it has one block with $W_2 = 0$, less its input: of the tokens behind the norm",
+    when="it has one block with $W_2 = 0$, less its input: of the tokens after the norm",
     otherwise={"size": 1.0},
 )
 def attention_alone(rng, size=0.0):
@@ -78,7 +78,7 @@ def attention_alone(rng, size=0.0):
 @limit_case(
     ENCODER,
     FEED_FORWARD,
-    when="it has one block with $W_o = 0$, less its input: of the tokens behind the norm",
+    when="it has one block with $W_o = 0$, less its input: of the tokens after the norm",
     otherwise={"size": 1.0},
 )
 def network_alone(rng, size=0.0):

@@ -40,7 +40,7 @@ LANGUAGE_MODEL = Mechanism(
 @limit_case(
     LANGUAGE_MODEL,
     ENCODER,
-    when="its embedding is $I$ and the encoder has a causal mask: its states behind the final norm",
+    when="its embedding is $I$ and the encoder has a causal mask: its states after the final norm",
     otherwise={"causal": False},
 )
 def a_feature_for_each_symbol(rng, causal=True):

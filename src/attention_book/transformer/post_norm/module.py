@@ -8,7 +8,7 @@ from attention_book.transformer.feed_forward.module import FeedForward
 
 
 class PostNormBlock(torch.nn.Module):
-    """Attention and a feed-forward layer, each with a norm behind the sum.
+    """Attention and a feed-forward layer, each with a norm after the sum.
 
     Source:
         A. Vaswani et al., "Attention Is All You Need", 2017, section 3.1. Departures: no biases
@@ -26,7 +26,7 @@ class PostNormBlock(torch.nn.Module):
 
     @shapes(torch, "x: ... n d_model, mask: ... n n -> ... n d_model", widens=False)
     def forward(self, x, *, mask=None):
-        """Normalise each token after what it reads was added, and again behind the network."""
+        """Normalise each token after what it reads was added, and again after the network."""
         x = self.norm_1(x + self.attend(x, x, mask=mask))
         return self.norm_2(x + self.feed(x))
 

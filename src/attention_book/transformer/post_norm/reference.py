@@ -23,7 +23,7 @@ NETWORK = matrices(W_1="d_model d_ff", b_1="d_ff", W_2="d_ff d_model", b_2="d_mo
     norm_2=NORM,
 )
 def block(x, attend, norm_1, feed, norm_2, *, mask=None):
-    r"""Normalise each token after what it reads was added, and again behind the network.
+    r"""Normalise each token after what it reads was added, and again after the network.
 
     .. math:: \begin{aligned}
               x &\leftarrow \operatorname{norm}_1(x + \operatorname{MultiHead}(x)) \\
@@ -40,7 +40,7 @@ def block(x, attend, norm_1, feed, norm_2, *, mask=None):
 
 @shapes(np, "x: ... n d_model, mask: ... n n -> ... n d_model", widens=False)
 def stack(x, blocks, *, mask=None):
-    """Apply blocks one after the other; no norm is left to be done behind them.
+    """Apply blocks one after the other; no norm is left to be done after them.
 
     ``blocks`` has the parameters of each block by name, those of a pre-norm block too.
 
