@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 from pathlib import Path
 
 import book_exercises
@@ -126,6 +127,17 @@ READ = {
     ("list", "γ = 1/16, σ ≈ 2.83"): [0.0625, 2.83],
     ("list", "50%; 12,5 %; 1"): [0.5, 0.125, 1],
     ("list", "True"): True,
+    ("list", "ln 2, ln(1), ½ ln 2"): [math.log(2), 0, math.log(2) / 2],
+    ("one", "2 ln 2"): 2 * math.log(2),
+    ("list", "64 000; 3 200 000; 0.5"): [64000, 3200000, 0.5],
+    ("list", "1 000, 50 000, 400 000"): [1000, 50000, 400000],
+    ("list", "1 200 3"): [1, 200, 3],
+    ("list", "½, ⅓, 2¾"): [0.5, 1 / 3, 2.75],
+    ("one", "256 000"): 256000,
+    ("one", "3 072 tokens"): 3072,
+    ("one", "position 4"): 4,
+    ("one", "line 4."): 4,
+    ("one", "4 of 7"): [4, "of", 7],
     ("one", "0,5"): 0.5,
     ("one", "-2^2"): -4,
     ("one", "1e3"): 1000,

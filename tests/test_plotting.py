@@ -330,3 +330,8 @@ def test_axes_come_one_or_several():
 def test_bad_input_is_named(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()
+
+
+def test_no_number_is_a_negative_zero():
+    figure = matrix(np.array([[-0.001, -0.26]]), title="Cosines")
+    assert {text.get_text() for text in figure.axes[0].texts} == {"0.00", "-0.26"}

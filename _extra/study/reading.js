@@ -19,15 +19,29 @@ const digitsOf = (zero) => [...Array(10).keys()].map((digit) => [String.fromCode
 const DIGITS = new Map([...digitsOf(0x660), ...digitsOf(0x6f0), ...digitsOf(0x966)]);
 
 const NAMED = /[\p{L}_][\p{L}\p{N}_]*\s*[=≈]\s*(?!=)/gu; // as in γ = 1/16
+const FRACTIONS = /(\d*)([¼-¾⅐-⅞])/g; // of one sign, also behind a whole number
 const GAPS = /(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))/g; // as this book writes 10 000
 const DIRECTIONS = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g; // of right-to-left text
 
 function inAscii(text) {
   const raised = (run) => `**${[...run].map((digit) => SUPERSCRIPTS.indexOf(digit)).join("")}`;
-  const plain = text.replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹]+/g, raised).replace(GAPS, "").replace(/(?<=\d)\s*(?=[√π])/g, "*");
+  const halved = (all, whole, sign) => `(${whole || 0}+${sign.normalize("NFKC").replace("⁄", "/")})`;
+  const plain = text.replace(FRACTIONS, halved).replace(/[⁰¹²³⁴⁵⁶⁷⁸⁹]+/g, raised).replace(GAPS, "").replace(/(?<=\d)\s*(?=[√π])|(?<=[\d)])\s*(?=ln\b)/g, "*");
   const parts = [...plain].map((sign) => ALIKE[sign] ?? DIGITS.get(sign) ?? sign);
   const narrow = parts.join("").normalize("NFKC").replace(DIRECTIONS, "").replaceAll("^", "**");
   return narrow.replace(NAMED, "").replace(/(\d+(?:[.,]\d+)?)\s*%/g, "($1/100)");
+}
+
+// Thousands set apart by blanks, where a blank can mean nothing else: one number is asked for, or
+// something else separates several.
+function withoutGaps(text, form) {
+  const grouped = /^\s*[-+]?\d{1,3}(?: \d{3})+(?!\d)/;
+  if (form === "one") return text.replace(grouped, (number) => number.replaceAll(" ", ""));
+  if (form !== "list" || !/[;,]/.test(text)) return text;
+  const parts = text.split(/([;,]\s*)/);
+  const plain = /^\s*[-+]?\d{1,3}(?: \d{3})*(?:\.\d+)?\s*$/;
+  if (!parts.every((part, i) => i % 2 || !part || plain.test(part))) return text;
+  return parts.map((part, i) => (i % 2 ? part : part.replaceAll(" ", ""))).join("");
 }
 
 // A comma may separate, point off decimals or group thousands. It separates where a blank follows;
@@ -51,7 +65,7 @@ function withPoints(text, form) {
 
 const TOKEN = /\s*(?:(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)|("[^"]*"|'[^']*')|([\p{L}_][\p{L}\p{N}_.]*)|(\*\*|[-+*/()[\],;]))/uy;
 const BINARY = { "+": [1, (a, b) => a + b], "-": [1, (a, b) => a - b], "*": [2, (a, b) => a * b], "/": [2, (a, b) => a / b], "**": [4, (a, b) => a ** b] };
-const CALLS = { sqrt: Math.sqrt, exp: Math.exp, log: Math.log, log2: Math.log2, abs: Math.abs };
+const CALLS = { sqrt: Math.sqrt, exp: Math.exp, log: Math.log, ln: Math.log, log2: Math.log2, abs: Math.abs };
 const CONSTANTS = { pi: Math.PI, e: Math.E };
 const WORDS = { True: true, False: false };
 const CLOSES = { "(": ")", "[": "]" };
@@ -168,10 +182,13 @@ function finite(value) {
 }
 
 function read(text, form = "list") {
-  const reader = new Reader(withPoints(inAscii(text), form).replace(/\)\s*\(/g, "), (").replace(/\]\s*\[/g, "], ["), form === "rows");
+  const plain = withPoints(withoutGaps(inAscii(text), form), form);
+  const reader = new Reader(plain.replace(/\)\s*\(/g, "), (").replace(/\]\s*\[/g, "], ["), form === "rows");
   if (!reader.tokens.length) throw new Unread("Nothing has been written yet.");
   const { list, one } = reader.things(undefined);
-  return one ? list[0] : list;
+  const numbers = list.filter((thing) => typeof thing === "number");
+  const hasUnit = form === "one" && numbers.length === 1 && list.every((thing) => !Array.isArray(thing));
+  return one ? list[0] : hasUnit ? numbers[0] : list; // as in 3072 tokens
 }
 
 // A value as a person would write it, to show what was understood.

@@ -203,7 +203,7 @@ def cells(ax, values, *, rows=None, columns=None, digits=2, limit=None):
     ax.pcolormesh(values, cmap=WEIGHTS, vmin=0, vmax=limit or 1, edgecolors=GRID, linewidth=0.8)
     for (i, j), value in np.ndenumerate(values):
         strong = value > _CROSSING * (limit or 1)
-        label = "–" if np.isnan(value) else f"{value:.{digits}f}"
+        label = "–" if np.isnan(value) else f"{value:z.{digits}f}"  # no −0
         ax.text(
             j + 0.5, i + 0.5, label, ha="center", va="center", fontsize=10,
             color=PAPER if strong else BLACK,

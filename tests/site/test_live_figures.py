@@ -1,8 +1,10 @@
 """The live figures compute in the page what the package computes, and obey keyboard and touch."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
-from conftest import HTML, PAGES
+from conftest import HTML, PAGES, SIZES
 from sklearn.datasets import load_digits
 
 from attention_book.interpretation.induction import reference as induction
@@ -155,6 +157,22 @@ def test_it_shows_what_the_package_computes(open_figure, name):
         assert button.get_attribute("aria-pressed") == "true"
         agrees(figure)
     assert not page.complaints
+
+
+@pytest.mark.parametrize("width", [SIZES["phone"], 768, 1280])  # the narrowest with two side bars
+@each_figure
+def test_its_tables_stand_apart_and_within_it(open_figure, name, width):
+    _, figure = open_figure(name, width=width)
+    boxes = figure.evaluate(
+        """root => [root, ...root.querySelectorAll("table")].map((element) => {
+            const { left, right, top, bottom } = element.getBoundingClientRect();
+            return [left, right, top, bottom];
+        })"""
+    )
+    frame, *tables = boxes
+    assert all(frame[0] <= box[0] and box[1] <= frame[1] + 0.5 for box in tables)
+    for one, two in combinations(tables, 2):
+        assert one[1] <= two[0] or two[1] <= one[0] or one[3] <= two[2] or two[3] <= one[2]
 
 
 @each_figure
