@@ -220,7 +220,7 @@ def followers(text, V):
 def test_the_written_model_counts_pairs(text):
     text = [0, *text]
     found = induction.continuation(np.array(text), 6)
-    # behind the start mark stands one token, and the start mark never comes again
+    # after the start mark stands one token, and the start mark never comes again
     close(found[1:], followers(text, 6)[1:])
     assert not found[0].any()
 
@@ -278,8 +278,8 @@ def test_the_previous_token_score(previous_token_score):
 
 @both_induction
 @pytest.mark.parametrize(("period", "length"), [(1, 4), (3, 7), (4, 8), (5, 13)])
-def test_the_induction_score_finds_the_token_behind_the_match(induction_score, period, length):
-    """The target is looked for in the text: the token behind the last match of its own token."""
+def test_the_induction_score_finds_the_token_after_the_match(induction_score, period, length):
+    """The target is looked for in the text: the token after the last match of its own token."""
     (text,) = repeated(period, length, copies=1)
     weights = softmaxes(B, length, length, masked=False)
     found = []

@@ -20,7 +20,7 @@ INDUCTION = Mechanism(
 
 
 def _text(rng, V=6, n=12):
-    """Return a text behind its start mark, and what its tokens are worth as values."""
+    """Return a text after its start mark, and what its tokens are worth as values."""
     tokens = np.concatenate([[0], rng.integers(1, V, n)])
     return tokens, np.eye(V)[tokens] * (tokens > 0)[:, None]
 

@@ -20,7 +20,7 @@ def previous_token_score(weights):
 
 @shapes(torch, "weights: ... n n -> ...", period=count(1))
 def induction_score(weights, *, period):
-    """Return the mean weight on the token behind the same token one period before.
+    """Return the mean weight on the token after the same token one period before.
 
     For tokens that repeat with a period P, position i looks at i - P + 1; the mean is over all i
     that repeat something, from P on.

@@ -57,7 +57,7 @@ class AttentionOnly(torch.nn.Module):
 
     @shapes(torch, "-> ... n V", tokens=anything("... n"))
     def forward(self, tokens):
-        """Return a score for each token that may come next, behind every position."""
+        """Return a score for each token that may come next, after every position."""
         x = self.start(tokens)
         mask = self._causal(x)
         for attend in self.attentions:
