@@ -884,7 +884,10 @@ def test_the_same_rate_again():
     def rate(step):
         return 512**-0.5 * min(step**-0.5, step * 4000**-1.5)
 
-    assert rate(on_transformer.the_same_rate_again.solve()) == pytest.approx(rate(500))
+    pause = on_transformer.the_same_rate_again
+    assert "step 400?" in pause.task
+    assert rate(pause.solve()) == pytest.approx(rate(400))
+    assert not pause.check(398_000)
 
 
 def test_line_of_a_decoder():
@@ -919,6 +922,12 @@ def test_when_attention_costs_as_much():
     feed = torch.empty(d, 4 * d, device="meta")
     pairs = products(lambda: (q @ q.T) @ q)
     assert pairs == products(lambda: (q @ feed) @ feed.T)
+    # two ways to 1536: half of the network, and the attention with its matrices
+    q, square = torch.empty(n // 2, d, device="meta"), torch.empty(d, d, device="meta")
+    pairs = products(lambda: (q @ q.T) @ q)
+    assert pairs == products(lambda: q @ feed)
+    both = pairs + 4 * products(lambda: q @ square)
+    assert both == products(lambda: (q @ feed) @ feed.T)
 
 
 def test_what_a_beam_of_two_finds():
