@@ -5,6 +5,7 @@ Not the text that says why, but the thing itself: programs run, inequalities hol
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -974,13 +975,18 @@ def test_which_composition():
 
 
 def test_the_fourth_margin():
-    margins = normal(36, (5, 4))[0]
-    first, second, third, fourth = (
-        sum(margins[j]["abcx".index(letter)] for j, letter in enumerate(text))
+    """The sums of the margins of two and two texts are equal, for these pairs alone."""
+    at_places, pause = normal(36, (5, 4))[0], on_learning.the_fourth_margin
+    margin = {
+        text: sum(at_places[j]["abcx".index(letter)] for j, letter in enumerate(text))
         for text in ("abxca", "xbaca", "acxba", "xcaba")
-    )
-    assert first + fourth == pytest.approx(second + third)
-    assert -4 + on_learning.the_fourth_margin.solve() == 3 + 2
+    }
+    assert margin["abxca"] + margin["xcaba"] == pytest.approx(margin["xbaca"] + margin["acxba"])
+    assert margin["abxca"] + margin["xbaca"] != pytest.approx(margin["xcaba"] + margin["acxba"])
+    assert margin["abxca"] + margin["acxba"] != pytest.approx(margin["xbaca"] + margin["xcaba"])
+    given = dict(re.findall(r"(-?\d) on\s(\w{5})", pause.task))
+    assert given == {"3": "abxca", "-4": "xbaca", "2": "xcaba"}
+    assert -4 + pause.solve() == 3 + 2
 
 
 INDUCTION_STEPS = {
