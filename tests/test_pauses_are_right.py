@@ -5,6 +5,7 @@ Not the text that says why, but the thing itself: programs run, inequalities hol
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -884,7 +885,10 @@ def test_the_same_rate_again():
     def rate(step):
         return 512**-0.5 * min(step**-0.5, step * 4000**-1.5)
 
-    assert rate(on_transformer.the_same_rate_again.solve()) == pytest.approx(rate(500))
+    pause = on_transformer.the_same_rate_again
+    assert "step 400?" in pause.task
+    assert rate(pause.solve()) == pytest.approx(rate(400))
+    assert not pause.check(398_000)
 
 
 def test_line_of_a_decoder():
@@ -919,6 +923,12 @@ def test_when_attention_costs_as_much():
     feed = torch.empty(d, 4 * d, device="meta")
     pairs = products(lambda: (q @ q.T) @ q)
     assert pairs == products(lambda: (q @ feed) @ feed.T)
+    # two ways to 1536: half of the network, and the attention with its matrices
+    q, square = torch.empty(n // 2, d, device="meta"), torch.empty(d, d, device="meta")
+    pairs = products(lambda: (q @ q.T) @ q)
+    assert pairs == products(lambda: q @ feed)
+    both = pairs + 4 * products(lambda: q @ square)
+    assert both == products(lambda: (q @ feed) @ feed.T)
 
 
 def test_what_a_beam_of_two_finds():
@@ -965,13 +975,18 @@ def test_which_composition():
 
 
 def test_the_fourth_margin():
-    margins = normal(36, (5, 4))[0]
-    first, second, third, fourth = (
-        sum(margins[j]["abcx".index(letter)] for j, letter in enumerate(text))
+    """The sums of the margins of two and two texts are equal, for these pairs alone."""
+    at_places, pause = normal(36, (5, 4))[0], on_learning.the_fourth_margin
+    margin = {
+        text: sum(at_places[j]["abcx".index(letter)] for j, letter in enumerate(text))
         for text in ("abxca", "xbaca", "acxba", "xcaba")
-    )
-    assert first + fourth == pytest.approx(second + third)
-    assert -4 + on_learning.the_fourth_margin.solve() == 3 + 2
+    }
+    assert margin["abxca"] + margin["xcaba"] == pytest.approx(margin["xbaca"] + margin["acxba"])
+    assert margin["abxca"] + margin["xbaca"] != pytest.approx(margin["xcaba"] + margin["acxba"])
+    assert margin["abxca"] + margin["acxba"] != pytest.approx(margin["xbaca"] + margin["xcaba"])
+    given = dict(re.findall(r"(-?\d) on\s(\w{5})", pause.task))
+    assert given == {"3": "abxca", "-4": "xbaca", "2": "xcaba"}
+    assert -4 + pause.solve() == 3 + 2
 
 
 INDUCTION_STEPS = {

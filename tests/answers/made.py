@@ -175,9 +175,6 @@ EQUIVALENT = {
         "i = np.arange(period, weights.shape[2])",  # as many queries as keys
     ],
     "what_heads_learn.written": ["vectors = v @ W_o.reshape(heads, d_v, -2)"],
-    "what_heads_learn.k_terms": [
-        "return queries @ keys.swapaxes(1, 2) / parts.dtype.type(math.sqrt(W_k.shape[1]))",
-    ],
     "encoders_at_work.text_vectors": [
         # the mean over all positions, of which the padded ones are 0, has the same direction
         "total = np.where(real[:, :, None], x, 0).mean(axis=1)"

@@ -68,6 +68,7 @@ right("what_heads_learn.mean_ablated", ablated_by_a_copy, ablated_in_torch)
 right("what_heads_learn.written", written_by_loop, written_side_by_side)
 right("what_heads_learn.k_terms", terms_by_difference, terms_by_einsum)
 right("what_heads_learn.continues", [0.667, 0.333, 0, 3], np.array([2 / 3, 1 / 3, 0, 3]))
+right("what_heads_learn.continues", [0.67, 0.33, 0, 3])
 right("what_heads_learn.paths", [0.25, 0.39, 0.36], np.array([0.25, 0.39, 0.36]))
 right("what_heads_learn.spread", [4.905, 10.515, 0.0319], (4.9053, 10.5148, 0.031915))
 
@@ -77,7 +78,12 @@ wrong(
     "what_heads_learn.induction_scores",
     ("the largest weight", {".mean(axis=1)": ".max(axis=1)"}),
     ("the last repeat alone", {".mean(axis=1)": "[:, -1]"}),
-)
+    ("two steps back, and round to the end", {"i - period + 1": "i - period - 1"},
+     "the token before the equal one is looked at"),
+    ("zeros without a dtype", lambda weights, period: np.array(
+        [[float(head[i, i - period + 1]) for i in range(period, len(head))] for head in weights]
+     ).mean(axis=1), "single precision became double"),
+)  # fmt: skip
 wrong(
     "what_heads_learn.mean_ablated",
     ("the median", {"parts[:, head].mean(axis=0)": "np.median(parts[:, head], axis=0)"}),
@@ -88,24 +94,42 @@ wrong(
     "what_heads_learn.written",
     ("the largest entry", {"np.sqrt((together**2).sum(axis=2))": "abs(together).max(axis=2)"}),
     ("of the first head", {"weights, vectors)": "weights[:1], vectors[:1] * 0.5)"}),
-)
+    ("sums times sums", lambda weights, v, W_o:
+     weights.sum(axis=0) * np.sqrt((v**2).sum(axis=2)).sum(axis=0),
+     "both are summed or averaged over the heads before they are multiplied"),
+    ("the lengths of the values, added", lambda weights, v, W_o:
+     np.einsum("hij,hj->ij", weights, np.sqrt((v**2).sum(axis=2))),
+     "the lengths of the heads are added or averaged"),
+)  # fmt: skip
 wrong(
     "what_heads_learn.k_terms",
     ("after a softmax", {"return queries": "return 1 + queries"}),
     ("the first head alone", {"keys = parts": "keys = 0 * parts + parts[:1] * 0.5"}),
+    (
+        "stacked in double precision",
+        {"parts @ W_k": "parts.astype(float) @ W_k"},
+        "single precision became double",
+    ),
 )
 wrong(
     "what_heads_learn.continues",
     ("the start mark has a share", (0.6, 0.3, 0.0, 3)),
     ("four numbers turned round", (3, 0.0, 1 / 3, 2 / 3)),
-)
+    ("four matches, one with nothing behind it", (0.5, 0.25, 0, 4),
+     "the last A counts as a match"),
+    ("four positions for the first match alone", (1, 0, 0, 4)),
+    ("a third rounded to tenths", (0.7, 0.3, 0, 3)),
+)  # fmt: skip
 wrong(
     "what_heads_learn.paths",
     ("in percent", (25, 39, 36)),
     ("rounded up", (0.3, 0.4, 0.4)),
+    ("averaged without the residual path", (0.1, 0.7, 0.2), "the layers are averaged"),
 )
 wrong(
     "what_heads_learn.spread",
     ("4096 taken as 4000", (4.905, 10.491, 0.0327)),
     ("half of the weight", (4.905, 10.515, 0.5)),
-)
+    ("scaled, in two digits", (4.905, 10.515, 0.0035),
+     "the weight among 4096 is scaled by the number of keys"),
+)  # fmt: skip

@@ -44,6 +44,7 @@ search.mistake(
     "vectors are counted, not numbers",
     "Every vector has 64 numbers.",
     {0: 1000, 1: 50000},
+    lambda answer: answer[0] == 1000 and answer[1] == 50000,
 )
 search.mistake(
     "only the best products are computed",
@@ -94,7 +95,7 @@ by_hand.mistake(
 )
 by_hand.mistake(
     "the products are averaged",
-    "That is the product of two means. Late interaction takes the best for each token.",
+    "An average lets every token of the text count. Late interaction takes the best for each.",
     {0: 5.5, 1: -5.5},
     lambda answer: answer[0] in (5.5, 2.75) or answer[1] in (-5.5, -2.75),
 )
@@ -249,7 +250,8 @@ def late_interaction(q, q_real, k, k_real):
     """Return the score of every question with every text, (N, M).
 
     Shapes: q (N, L, d), q_real (N, L), k (M, S, d), k_real (M, S); True where a token is real.
-    Every question and every text has a real token. Padding holds any numbers.
+    Every question and every text has a real token. Padding holds any numbers. The scores have the
+    dtype of q.
     """
     products = np.einsum("nld,msd->nmls", q, k)
     products = np.where(k_real[:, None, :], products, -np.inf)
@@ -273,6 +275,19 @@ late_interaction.mistake(
     {"(best * q_real[:, None, :])": "best"},
 )
 late_interaction.mistake(
+    "neither padding is hidden",
+    "Hide that of the texts before the maximum, and that of the questions before the sum.",
+    {
+        "np.where(k_real[:, None, :], products, -np.inf)": "products",
+        "(best * q_real[:, None, :])": "best",
+    },
+)
+late_interaction.mistake(
+    "a negative best product is taken for 0",
+    "Where a text has nothing that suits, its best product is negative. It counts as it is.",
+    {"products.max(axis=3)": "np.maximum(products.max(axis=3), 0)"},
+)
+late_interaction.mistake(
     "the mean product is taken in the place of the best",
     "Each token of the question takes the largest product, axis 3.",
     {
@@ -286,6 +301,7 @@ late_interaction.mistake(
     "Late interaction adds up. To divide is another score, and ranks the texts of one question "
     "in the same order.",
     {".sum(axis=2)": ".sum(axis=2) / q_real.sum(axis=1)[:, None]"},
+    {".sum(axis=2)": ".mean(axis=2)"},
 )
 late_interaction.mistake(
     "the tokens of the text look for the best token of the question",
@@ -341,7 +357,7 @@ def text_vectors(x, real):
     """Return the mean of the real tokens of each text, brought to length 1, (B, d).
 
     Shapes: x (B, S, d), real (B, S), True where a token is real. Every text has a real token.
-    Padding holds any numbers.
+    Padding holds any numbers. The result has the dtype of x.
     """
     total = np.where(real[:, :, None], x, 0).sum(axis=1)  # the mean has its direction
     return total / np.linalg.norm(total, axis=1, keepdims=True)
@@ -349,6 +365,7 @@ def text_vectors(x, real):
 
 _SUM = "np.where(real[:, :, None], x, 0).sum(axis=1)"
 _LENGTH = "np.linalg.norm(total, axis=1, keepdims=True)"
+_COUNT = "real.sum(axis=1, keepdims=True)"
 text_vectors.mistake(
     "padding is averaged",
     "The mean runs over all positions, and so over what stands in the place of padding.",
@@ -358,6 +375,7 @@ text_vectors.mistake(
     "one length for the whole batch",
     "Without an axis the norm is that of all vectors together.",
     {_LENGTH: "np.linalg.norm(total)"},
+    {_SUM: f"{_SUM} / {_COUNT}.astype(x.dtype)", _LENGTH: "np.linalg.norm(total)"},
 )
 text_vectors.mistake(
     "padding is averaged, and there is one length for the whole batch",
@@ -366,8 +384,9 @@ text_vectors.mistake(
 )
 text_vectors.mistake(
     "the vectors have no common length",
-    "Divide each sum by its length.",
+    "Divide each vector by its length.",
     {f" / {_LENGTH}": ""},
+    {f" / {_LENGTH}": f" / {_COUNT}.astype(x.dtype)"},
 )
 text_vectors.mistake(
     "each feature has length 1, not each text",
@@ -384,8 +403,13 @@ text_vectors.mistake(
     "Length 1 means that the squares sum to 1.",
     {_LENGTH: "total.sum(axis=1, keepdims=True)"},
 )
-text_vectors.mistake(*faults.double({"x, 0)": "x.astype(float), 0)"}, hint="Sum the numbers as "
-                     "they are."))  # fmt: skip
+text_vectors.mistake(
+    *faults.double(
+        {_SUM: f"{_SUM} / {_COUNT}"},
+        hint="A count of whole numbers makes doubles of singles: cast it to x.dtype, or leave it "
+        "out, since the vector of length 1 is the same without it.",
+    )
+)
 
 
 # 6 ---------------------------------------------------------------------------------------------
@@ -398,15 +422,16 @@ def _rank_inputs(seed, N=7, M=7, levels=None, dtype=np.float64):
 
 
 def _rank_cases():
-    return [
-        Case("seven questions", _rank_inputs(0)),
-        Case("more texts than questions", _rank_inputs(1, N=4, M=9)),
-        Case("ties", _rank_inputs(2, levels=3)),
-        Case("all scores equal", (np.zeros((5, 5)),)),
-        Case("one question", _rank_inputs(3, N=1, M=6)),
-        Case("every answer found", (np.eye(4),)),
-        Case("single precision", _rank_inputs(4, dtype=np.float32)),
-    ]
+    made = {
+        "seven questions": _rank_inputs(0),
+        "more texts than questions": _rank_inputs(1, N=4, M=9),
+        "ties": _rank_inputs(2, N=5, M=9, levels=3),
+        "all scores equal": (np.zeros((5, 5)),),
+        "one question": _rank_inputs(3, N=1, M=6),
+        "every answer found": (np.eye(4),),
+        "single precision": _rank_inputs(4, dtype=np.float32),
+    }
+    return [Case(name, args, rtol=1e-6) for name, args in made.items()]
 
 
 @function_exercise(
@@ -474,9 +499,14 @@ mean_reciprocal_rank.mistake(
 )
 mean_reciprocal_rank.mistake(
     "ties are settled by the order of the texts",
-    "A sort puts equal scores in the order in which they came. Compare with the own score instead.",
-    lambda scores: float(
-        np.mean([1 / (1 + list(np.argsort(-row, kind="stable")).index(i))
-                 for i, row in enumerate(scores)])
-    ),
-)  # fmt: skip
+    "A sort puts equal scores in some order of its own. Compare with the own score instead.",
+    lambda scores: _of_the_order(np.argsort(-scores, axis=1)),
+    lambda scores: _of_the_order(np.argsort(-scores, axis=1, kind="stable")),
+    lambda scores: _of_the_order(np.argsort(scores, axis=1)[:, ::-1]),
+    lambda scores: _of_the_order(np.argsort(scores, axis=1, kind="stable")[:, ::-1]),
+)
+
+
+def _of_the_order(order):
+    """The mean over the questions of 1 / place of the own text; order has the best text first."""
+    return float(np.mean([1 / (1 + list(row).index(i)) for i, row in enumerate(order)]))

@@ -57,11 +57,11 @@ counts.mistake(
     "the network has one matrix",
     "It goes up to 192 features and comes back to 48.",
     {1: 9456},
-    lambda answer: answer[1] in (9216, 9408, 9264, 9456),
+    lambda answer: answer[1] in (9216, 9408, 9264, 9456) and answer[0] != 18672,
 )
 counts.mistake(
-    "there is one norm",
-    "Each of the two layers has a norm of its own.",
+    "half of the norms is missing",
+    "There are two norms, and each has a gain and a bias for every feature: 4 · 48.",
     {2: 96},
 )
 counts.mistake(
@@ -82,55 +82,71 @@ counts.mistake(
     hints=[
         "The norm makes (1, −1) of the first token and (−1, 1) of the second.",
         "The queries are 1 and −1, the keys ½ ln 4 and −½ ln 4: the weights are 4/5 and 1/5.",
-        "The first token reads 4 − 1 = 3, and (3, −3) is added to (5, 1).",
-        "Normalise again before the network: it sees (1, −1) and (−1, 1).",
+        "The first token reads 4 − 1 = 3, and (−3, 3) is added to (5, 1).",
+        "Normalise again before the network: it sees (−1, 1) and (1, −1).",
     ],
 )
 def by_hand():
     """Compute a pre-norm block for two tokens.
 
     The tokens are (5, 1) and (2, 6). The norms have gain 1 and bias 0, and ε is left out. One head
-    of size 1 has W_q = (1, 0)ᵀ, W_k = (½ ln 4, 0)ᵀ, W_v = (5, 0)ᵀ and W_o = (1, −1); everyone
+    of size 1 has W_q = (1, 0)ᵀ, W_k = (½ ln 4, 0)ᵀ, W_v = (5, 0)ᵀ and W_o = (−1, 1); everyone
     may attend to everyone. The network has one hidden unit: W_1 = (0, 2)ᵀ, W_2 = (1, 1), no
     biases. Answer with four numbers: the two features of the first output, then of the second.
     """
-    return (8.0, -2.0, 1.0, 11.0)
+    return (4.0, 6.0, 5.0, 3.0)
 
 
 by_hand.mistake(
     "the network has no rectifier",
-    "The hidden unit of the first token is −2, and max(0, −2) = 0.",
-    {0: 6.0, 1: -4.0},
+    "The hidden unit of the second token is −2, and max(0, −2) = 0.",
+    {2: 3.0, 3: 1.0},
 )
 by_hand.mistake(
-    "the sums begin with the normalised tokens",
+    "the network reads what stood there before the attention",
+    "The layers take turns: the network reads the stream after the attention has added to it.",
+    (2.0, 4.0, 7.0, 5.0),
+)
+by_hand.mistake(
+    "the first sum begins with the normalised tokens",
     "Only what a layer reads is normalised. It adds to the token as it came.",
-    (4.0, -4.0, -2.0, 6.0),
+    (0.0, 4.0, 2.0, -2.0),
+)
+by_hand.mistake(
+    "the second sum begins with a normalised copy",
+    "Only what a layer reads is normalised. The network adds to (2, 4) and (5, 3).",
+    (1.0, 3.0, 1.0, -1.0),
 )
 by_hand.mistake(
     "the network reads the stream without a norm",
-    "The second norm stands before the network: it sees (−1, 1), not (−1, 9).",
-    {2: 17.0, 3: 27.0},
+    "The second norm stands before the network: it sees (−1, 1), not (2, 4).",
+    (10.0, 12.0, 11.0, 9.0),
 )
 by_hand.mistake(
     "the weights 4/5 and 1/5 are exchanged",
     "The first query is 1, so it prefers the larger key, its own.",
-    (4.0, 6.0, 5.0, 3.0),
+    (8.0, -2.0, 1.0, 11.0),
 )
 by_hand.mistake(
-    "there is a norm behind each sum",
-    "That is post-norm, where the outputs are always normalised. Here the stream is left alone.",
-    (1.0, -1.0, -1.0, 1.0),
+    "the outputs are normalised",
+    "The outputs are not normalised, neither behind each sum (that is post-norm) nor at the end.",
+    (-1.0, 1.0, 1.0, -1.0),
+    lambda answer: len(answer) == 4 and all(abs(abs(number) - 1) < 0.01 for number in answer),
 )
 by_hand.mistake(
     "the network was left out",
-    "It adds (2, 2) to the second token.",
-    {2: -1.0, 3: 9.0},
+    "It adds (2, 2) to the first token.",
+    {0: 2.0, 1: 4.0},
 )
 by_hand.mistake(
     "the attention was left out",
-    "It adds (3, −3) to the first token and (−3, 3) to the second.",
+    "It adds (−3, 3) to the first token and (3, −3) to the second.",
     (5.0, 1.0, 4.0, 8.0),
+)
+by_hand.mistake(
+    "there is a causal mask",
+    "Everyone may attend to everyone: the first token reads the second, too.",
+    {0: 2.0, 1: 8.0},
 )
 
 
@@ -168,7 +184,7 @@ def _norm_cases():
     ],
 )
 def layer_norm(x, gain, bias):
-    """Return layer normalisation of each token, (n, d).
+    """Return layer normalisation of each token, (n, d), in the dtype of x.
 
     Shapes: x (n, d), gain (d,), bias (d,). The variance divides by d, and ε = 1e-5 is added to it
     under the root.
@@ -216,6 +232,11 @@ layer_norm.mistake(
     {"1e-5": "1e-6"},
     {"1e-5": "1e-12"},
     {"1e-5": "1e-8"},
+)
+layer_norm.mistake(
+    "ε is taken for the least variance",
+    "It is added to every variance, not only put in the place of those that are smaller.",
+    {_ROOT: "np.sqrt(np.maximum(variance, 1e-5))"},
 )
 layer_norm.mistake(
     "the mean was not subtracted",
@@ -278,7 +299,7 @@ def normed(x):
     ],
 )
 def block(x, W_q, W_k, W_v, W_o, W_1, W_2):
-    """Return a causal pre-norm block with one head and without biases, (n, d).
+    """Return a causal pre-norm block with one head and no biases, (n, d), in the dtype of x.
 
     Shapes: x (n, d), W_q, W_k and W_v (d, d_k), W_o (d_k, d), W_1 (d, d_ff), W_2 (d_ff, d). The
     norms have gain 1 and bias 0: ``normed(x)`` from ``attention_book.exercises.transformer``.
@@ -319,6 +340,11 @@ block.mistake(
     {"normed(x) @ W_1": "x @ W_1"},
 )
 block.mistake(
+    "there is no norm at all",
+    "Each of the two layers reads a normalised copy: normed(x) of what stands there then.",
+    {"y = normed(x)": "y = x", "normed(x) @ W_1": "x @ W_1"},
+)
+block.mistake(
     "what the attention read replaces the stream",
     "It is added: x + what was read.",
     {_READ: "x = weights @ (y @ W_v) @ W_o"},
@@ -351,6 +377,11 @@ block.mistake(
     {"np.tri(len(x), dtype=bool)": "np.tri(len(x), k=1, dtype=bool)"},
 )
 block.mistake(
+    "True means blocked",
+    "In this mask True means may attend: a lower triangle, with its diagonal.",
+    {"np.tri(len(x), dtype=bool)": "~np.tri(len(x), dtype=bool)"},
+)
+block.mistake(
     "a token does not see itself",
     "The diagonal belongs to the mask: np.tri(n), without k = −1.",
     {"np.tri(len(x), dtype=bool)": "np.tri(len(x), k=-1, dtype=bool)"},
@@ -361,10 +392,18 @@ block.mistake(
     {"np.maximum(0, normed(x) @ W_1)": "(normed(x) @ W_1)"},
 )
 block.mistake(
-    "the scale is missing, or that of the model",
+    "the scale is missing, or another than √d_k",
     "Divide the scores by the square root of the head's d_k.",
     {" / math.sqrt(W_q.shape[1])": ""},
     {"math.sqrt(W_q.shape[1])": "math.sqrt(x.shape[1])"},
+    {"math.sqrt(W_q.shape[1])": "W_q.shape[1]"},
+)
+block.mistake(
+    *faults.double(
+        {"math.sqrt": "np.sqrt"},
+        hint="np.sqrt of a whole number is a double, and makes doubles of singles. math.sqrt gives "
+        "a Python number, which does not.",
+    )
 )
 
 
@@ -473,6 +512,7 @@ def _nucleus_cases():
         Case("nine symbols", (many, 0.8)),
         Case("all of them", (many, 1.0)),
         Case("rare symbols", (np.array([0.51, 0.4, 0.05, 0.04]), 0.94)),
+        Case("exactly enough", (np.array([0.1875, 0.5, 0.0625, 0.25]), 0.75)),
         Case("one symbol", (np.array([1.0]), 0.3)),
     ]
 
@@ -492,8 +532,9 @@ def _nucleus_cases():
 def nucleus(p, top_p):
     """Return the distribution of top-p sampling, (V,).
 
-    Shapes: p (V,), a distribution; top_p a number above 0 and at most 1. The likeliest symbols
-    stay, the fewest that have at least top_p together; the others get 0, and the result sums to 1.
+    Shapes: p (V,), a distribution in which no two symbols are equally likely; top_p a number above
+    0 and at most 1. The likeliest symbols stay, the fewest that have at least top_p together; the
+    others get 0, and the result sums to 1.
     """
     order = np.argsort(-p)
     before = p[order].cumsum() - p[order]
@@ -536,6 +577,7 @@ nucleus.mistake(
 nucleus.mistake(
     "one symbol too many stays",
     "When the sum has reached top_p, the next one goes.",
+    {"before < top_p": "before <= top_p"},
     lambda p, top_p: _one_more(p, top_p),
 )
 
@@ -564,17 +606,20 @@ def _one_more(p, top_p):
 # 7 ---------------------------------------------------------------------------------------------
 
 
-def _leak_inputs(seed, n=6, V=4, leaks=(), faint=()):
-    """Outputs of a causal model, and of one that lets some pairs (i, t) leak."""
+def _leak_inputs(seed, n=6, V=4, leaks=(), faint=(), exchanged=()):
+    """Outputs of a causal model, and of one that lets some pairs (i, t) leak, up or down."""
     rng = np.random.default_rng(seed)
     before = rng.standard_normal((n, V))
     after = np.repeat(before[None], n, axis=0)
     for t in range(n):
         after[t, t:] += rng.standard_normal((n - t, V))
     for i, t in leaks:
-        after[t, i, rng.integers(V)] += 0.5
+        after[t, i, rng.integers(V)] += 0.5 * (-1) ** (i + t)
     for i, t in faint:
-        after[t, i, rng.integers(V)] += 1e-9
+        v = rng.integers(V)
+        after[t, i, v] = np.nextafter(after[t, i, v], 0)
+    for i, t in exchanged:
+        after[t, i, :2] = before[i, 1::-1]
     return before, after
 
 
@@ -586,6 +631,7 @@ def _leak_cases():
         Case("a faint leak", _leak_inputs(3, faint=[(2, 4)])),
         Case("the first place sees the last token", _leak_inputs(4, leaks=[(0, 5)])),
         Case("as many symbols as tokens", _leak_inputs(5, n=4, V=4, leaks=[(0, 2)])),
+        Case("two scores change places", _leak_inputs(7, exchanged=[(1, 3)])),
         Case("one token", _leak_inputs(6, n=1)),
     ]
 
@@ -636,6 +682,17 @@ leaks.mistake(
     "A tolerance lets a faint leak pass.",
     {"(after != before)": "(~np.isclose(after, before))"},
     {"(after != before)": "(abs(after - before) > 1e-6)"},
+)
+leaks.mistake(
+    "the differences are added up",
+    "One score may rise by what another falls. Compare each for itself.",
+    {"(after != before).any(axis=2)": "(after - before).sum(axis=2) != 0"},
+)
+leaks.mistake(
+    "one direction alone counts",
+    "A score that falls tells of a leak as well as one that rises: !=, not < or >.",
+    {"after != before": "after > before"},
+    {"after != before": "after < before"},
 )
 leaks.mistake(
     "all numbers of an output have to move",

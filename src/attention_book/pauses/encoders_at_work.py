@@ -87,6 +87,12 @@ two_readers_at_one_place.mistake(
     1,
 )
 two_readers_at_one_place.mistake(
+    "the norm is not squared",
+    "The penalty is the square of the norm: the two ones are added, and no root is taken.",
+    2**0.5,
+    lambda number: 1.4 <= number < 1.42,
+)
+two_readers_at_one_place.mistake(
     "the diagonal is counted, too",
     "There the identity is taken away: 1 less 1 is 0.",
     4,

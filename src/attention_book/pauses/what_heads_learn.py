@@ -70,35 +70,35 @@ which_composition.mistake(
 
 
 @pause(
-    why="The first and fourth margin sum to what the second and third do: 3 + 2 = -4 + 9. Three "
-    "of four are right, and the third never is.",
+    why="The margins on abxca and xcaba sum to what those on xbaca and acxba do: 3 + 2 = -4 + 9. "
+    "If three are right, the one that is left never is.",
 )
 def the_fourth_margin():
-    """Without their denominators, the margins of one head are 3 on the first text, -4 on the
-    second and 2 on the fourth, all three right. What is its margin on the third text?
+    """Without their denominators, the margins of one head are 3 on abxca, -4 on xbaca and 2 on
+    xcaba, all three right. What is its margin on acxba?
     """
     return 9
 
 
 the_fourth_margin.mistake(
     "the margins are thought to sum to 0",
-    "What is equal are two sums: first and fourth, second and third.",
+    "What is equal are two sums: abxca and xcaba, xbaca and acxba.",
     -1,
 )
 the_fourth_margin.mistake(
-    "the first text is paired with another than the fourth",
-    "Only the first and the fourth together have all that the other two have, place by place.",
+    "abxca is paired with another text than xcaba",
+    "Only abxca and xcaba together have all that the other two have, place by place.",
     -3,
     lambda number: number in (-3, -5),
 )
 the_fourth_margin.mistake(
     "the sign is lost",
-    "3 + 2 = -4 + 9, and a margin above 0 is wrong there.",
+    "3 + 2 = -4 + 9, and on acxba a margin above 0 is wrong.",
     -9,
 )
 the_fourth_margin.mistake(
-    "the second margin is taken as 4",
-    "It is -4: on the second text c has to win.",
+    "the margin on xbaca is taken as 4",
+    "It is -4: on xbaca c has to win.",
     1,
 )
 
@@ -185,6 +185,13 @@ keys_at_most.mistake(
     "the key itself is left out",
     "e³ is 20.1. That many others may there be, and the key itself.",
     20,
+    lambda number: 20 <= number < 20.2,
+)
+keys_at_most.mistake(
+    "part of a key is counted",
+    "1 + e³ is 21.1, and keys are whole: round down. Among 22 the largest weight is below 1/2.",
+    22,
+    lambda number: 21 < number <= 22,
 )
 keys_at_most.mistake(
     "the exponential is left out",
