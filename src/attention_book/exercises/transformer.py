@@ -19,7 +19,7 @@ PLACE = (3, 3)
     rtol=1e-6,
     hints=[
         "Attention has four matrices, and all heads together are as wide as the model.",
-        "The network has two matrices of 48 by 192, and a bias behind each.",
+        "The network has two matrices of 48 by 192, and a bias after each.",
         "A block has two norms, and each has a gain and a bias for every feature.",
     ],
 )
@@ -50,7 +50,7 @@ counts.mistake(
 )
 counts.mistake(
     "the biases of the network were left out",
-    "There are d_ff of them behind the first matrix and d_model behind the second.",
+    "There are d_ff of them after the first matrix and d_model after the second.",
     {1: 18432},
 )
 counts.mistake(
@@ -129,7 +129,7 @@ by_hand.mistake(
 )
 by_hand.mistake(
     "the outputs are normalised",
-    "The outputs are not normalised, neither behind each sum (that is post-norm) nor at the end.",
+    "The outputs are not normalised, neither after each sum (that is post-norm) nor at the end.",
     (-1.0, 1.0, 1.0, -1.0),
     lambda answer: len(answer) == 4 and all(abs(abs(number) - 1) < 0.01 for number in answer),
 )
@@ -316,7 +316,7 @@ def block(x, W_q, W_k, W_v, W_o, W_1, W_2):
 _READ = "x = x + weights @ (y @ W_v) @ W_o"
 _SAID = "return x + np.maximum(0, normed(x) @ W_1) @ W_2"
 block.mistake(
-    "the norms stand behind the sums",
+    "the norms stand after the sums",
     "That is post-norm. Here a layer reads a normalised copy, and the sum is left as it is.",
     {
         "y = normed(x)": "y = x",
@@ -366,7 +366,7 @@ block.mistake(
 )
 block.mistake(
     "there is a final norm",
-    "It stands behind the last block, not in each.",
+    "It stands after the last block, not in each.",
     {_SAID: "return normed(x + np.maximum(0, normed(x) @ W_1) @ W_2)"},
 )
 block.mistake(

@@ -17,9 +17,9 @@ PLACE = (3, 4)
     minutes=5,
     rtol=0.011,  # 0.33 for a third
     hints=[
-        "Before the last A there are three others. What stands behind each?",
+        "Before the last A there are three others. What stands after each?",
         "Behind them stand B, C and B. Each match has the same score.",
-        "The last A itself has nothing behind it, and is no match.",
+        "The last A itself has nothing after it, and is no match.",
     ],
 )
 def continues():
@@ -50,7 +50,7 @@ continues.mistake(
 )
 continues.mistake(
     "all tokens of the text count",
-    "Only what stands behind an A counts; D stands behind a B.",
+    "Only what stands after an A counts; D stands after a B.",
     {0: 0.5, 1: 0.25, 2: 0.25, 3: 4},
     lambda answer: answer[0] == 0.5 and answer[2] == 0.25,
 )
@@ -62,12 +62,12 @@ continues.mistake(
 )
 continues.mistake(
     "the tokens that came before are given",
-    "Before the A's stand ^, B, C and D. The head reads what comes behind.",
+    "Before the A's stand ^, B, C and D. The head reads what comes after.",
     {0: 0.25, 1: 0.25, 2: 0.25, 3: 4},
 )
 continues.mistake(
     "B and C have changed places",
-    "B stands behind two of the A's.",
+    "B stands after two of the A's.",
     {0: 1 / 3, 1: 2 / 3},
 )
 
@@ -234,7 +234,7 @@ def induction_scores(weights, period):
 
     Shapes: weights (H, n, n), with queries in rows; the text repeats with the period, which is
     below n. The score is the mean weight, over all positions i that repeat a token, on the
-    position behind that token one period before.
+    position after that token one period before.
     """
     i = np.arange(period, weights.shape[1])
     return weights[:, i, i - period + 1].mean(axis=1)
@@ -243,7 +243,7 @@ def induction_scores(weights, period):
 _TARGET = "i - period + 1"
 induction_scores.mistake(
     "the equal token is looked at",
-    "That is i - period. What is to be copied stands behind it.",
+    "That is i - period. What is to be copied stands after it.",
     {_TARGET: "i - period"},
 )
 induction_scores.mistake(
@@ -327,7 +327,7 @@ def _ablation_cases():
     ],
 )
 def mean_ablated(x, parts, head):
-    """Return the state behind a layer in which one head is replaced by its mean, (B, n, d).
+    """Return the state after a layer in which one head is replaced by its mean, (B, n, d).
 
     Shapes: x (B, n, d), the state before the layer; parts (B, H, n, d), what each head adds. The
     mean of the head's part is over the samples, for each position on its own. The result has the

@@ -210,7 +210,7 @@ line_of_a_decoder.mistake(
 )
 def what_a_beam_of_two_finds():
     """The first word is A with probability 0.6 or B with 0.4. Behind A the words have 0.55 and
-    0.45, behind B 0.9 and 0.1. What is the probability of the two words that a beam of two ranks
+    0.45, after B 0.9 and 0.1. What is the probability of the two words that a beam of two ranks
     first?
     """
     return 0.36

@@ -4,7 +4,7 @@ from attention_book.checking import pause
 
 
 @pause(
-    why="The token of position 8 stood at 3 as well, five positions before, and 4 is behind that.",
+    why="The token of position 8 stood at 3 as well, five positions before. After that comes 4.",
 )
 def where_it_looks():
     """A text repeats with the period 5; its positions are counted from 0. Which position does an
@@ -15,7 +15,7 @@ def where_it_looks():
 
 where_it_looks.mistake(
     "the head is thought to read the token that is equal",
-    "That is position 3. The head is after what came behind it.",
+    "That is position 3. The head wants what came after it.",
     3,
 )
 where_it_looks.mistake(
@@ -105,7 +105,7 @@ the_fourth_margin.mistake(
 
 @pause(
     choices={
-        "a": "the second A asks for a token that stands behind an A",
+        "a": "the second A asks for a token that stands after an A",
         "b": "a note of the A is written into the state of the first B",
         "c": "the B is copied, and its score as next token rises",
         "d": "the first B reads the token one position back",
@@ -324,7 +324,7 @@ what_rescaling_shows.mistake(
         score = found.mean(axis=1)
         best = score.argmax()
     """,
-    why="The token behind the equal one is at i - period + 1. With i - period a head that looks "
+    why="The token after the equal one is at i - period + 1. With i - period a head that looks "
     "for equal tokens is called an induction head.",
 )
 def line_of_the_score():
