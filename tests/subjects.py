@@ -6,7 +6,9 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
+from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ import torch
 import attention_book
 from attention_book.shapes import Array, Count, Matrices, declaration
 
-# Sizes that are all different. An axis that is not listed gets the next one that is free.
+# Sizes that are all different; of an axis that is not listed see ``sizes``.
 SIZES = {"L": 4, "S": 7, "n": 5, "N": 6, "H": 3, "W": 5, "d": 9, "d_k": 8, "d_v": 10}
 SIZES |= {"R": 11, "d_model": 12, "layers": 2}
 LEAD = (2, 3)
@@ -126,11 +128,42 @@ def size(axis):
     if axis.isdigit():
         return int(axis)
     name, plus, more = axis.partition("+")
-    if plus:
-        return size(name) + int(more)
-    if name not in SIZES:
-        SIZES[name] = max(10, *SIZES.values()) + 1
-    return SIZES[name]
+    return size(name) + int(more) if plus else sizes().get(name, 11)
+
+
+@functools.cache
+def sizes():
+    """The sizes of all axes and counts of the book: two that meet in a declaration differ.
+
+    They stay small however many names there are, and depend on no order, as half precision ends
+    at 65 504.
+    """
+    meet = defaultdict(set)
+    for _, _, module in rooms():
+        for thing, kind in public(module):
+            names = names_of(thing)
+            if kind is not None:
+                names = names.union(*(names_of(f) for f in vars(kind).values() if callable(f)))
+            for name in names:
+                meet[name] |= names - {name}
+    found = dict(SIZES)
+    for name in sorted(meet.keys() - SIZES.keys()):
+        taken = {found[other] for other in meet[name] if other in found}
+        found[name] = next(number for number in count(11) if number not in taken)
+    return found
+
+
+def names_of(function):
+    """The names of the axes and counts that a function declares."""
+    declared = declaration(function)
+    if declared is None:
+        return set()
+    found = {name for name, need in declared.needs.items() if isinstance(need, Count)}
+    arrays = [need for need in declared.needs.values() if isinstance(need, Array)]
+    for need in declared.needs.values():
+        arrays += need.arrays.values() if isinstance(need, Matrices) else []
+    axes = {axis.partition("+")[0] for array in arrays for axis in array.names}
+    return found | {axis for axis in axes if not axis.isdigit()}
 
 
 @dataclass(frozen=True)
@@ -203,7 +236,7 @@ class Subject:
 
     def example(self, name, need, rng, lead, dtype, scale, sizes):
         if isinstance(need, Count) or (need is None and name in COUNTS):
-            return COUNTS.get(name, size(name))
+            return COUNTS[name] if name in COUNTS else size(name)
         if need is None:
             example = EXAMPLES[name]
             return example if name == "kernel" else example(self, dtype)
@@ -337,7 +370,7 @@ def made(kind):
     taken = counts.signature.parameters
     return kind(
         **{
-            name: COUNTS.get(name, size(name))
+            name: COUNTS[name] if name in COUNTS else size(name)
             for name, parameter in taken.items()
             if name == "d_kv" or (name != "self" and parameter.default is parameter.empty)
         }
