@@ -497,7 +497,7 @@ def test_every_limit_case_has_a_number():
 
 
 def test_formula():
-    assert book_map.formula("n**2*d + n*d**2") == "$n^2 d + n d^2$"
+    assert book_map.formula("n**2*d + n*d**2") == "$n^2 d$ + $n d^2$"
     assert book_map.formula("n*window") == r"$n \text{window}$"
 
 

@@ -38,8 +38,13 @@ def pixels(png):
 
 def colours_when_drawn(figure, look, *, dark):
     """What ``look(figure)`` sees at the moment at which the picture is drawn."""
-    seen = []
-    figure.savefig = lambda *args, **kwargs: seen.append(look(figure))
+    seen, save = [], figure.savefig
+
+    def look_and_save(*arguments, **options):
+        seen.append(look(figure))
+        save(*arguments, **options)
+
+    figure.savefig = look_and_save
     try:
         figure.png(dark=dark)
     finally:
@@ -335,3 +340,14 @@ def test_bad_input_is_named(draw, message):
 def test_no_number_is_a_negative_zero():
     figure = matrix(np.array([[-0.001, -0.26]]), title="Cosines")
     assert {text.get_text() for text in figure.axes[0].texts} == {"0.00", "-0.26"}
+
+
+def test_a_picture_of_few_colours_has_a_palette_and_a_photograph_keeps_its_colours():
+    weights = FIGURES["curves"]()
+    for dark in (False, True):
+        assert len(weights.png(dark=dark)) < 25_000
+    shades = np.random.default_rng(0).random((200, 200, 3))
+    figure, ax = axes(title="Noise")
+    ax.imshow(shades)
+    drawn = pixels(figure.png()).reshape(-1, 4)
+    assert len(np.unique(drawn, axis=0)) > 10_000

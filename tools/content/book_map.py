@@ -202,13 +202,14 @@ class Choose(SphinxDirective):
 
 
 def formula(text):
-    """Return a formula of Python as one of LaTeX.
+    """Return a formula of Python as LaTeX, each term for itself, so that a line may end after it.
 
     >>> print(formula("n**2*d + n*window"))
-    $n^2 d + n \\text{window}$
+    $n^2 d$ + $n \\text{window}$
     """
     text = re.sub(r"[A-Za-z]{2,}", lambda name: rf"\text{{{name[0]}}}", text)
-    return f"${text.replace('**', '^').replace('*', ' ')}$"
+    text = text.replace("**", "^").replace("*", " ")
+    return " + ".join(f"${term}$" for term in text.split(" + "))
 
 
 def costs(advice):

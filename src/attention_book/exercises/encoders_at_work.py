@@ -58,7 +58,7 @@ search.mistake(
 )
 search.mistake(
     "products are counted, not multiplications",
-    "A product of two vectors of length 64 takes 64 multiplications.",
+    "Each of these products takes 64 multiplications, one for each number of a vector.",
     {2: 400000},
 )
 
