@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from attention_book import masks
 from attention_book.layers.multi_head.module import MultiHeadAttention
 from attention_book.scores.scaled_dot_product import module as scaled_dot_product
 from attention_book.shapes import anything, count, shapes
@@ -88,5 +89,4 @@ class AttentionOnly(torch.nn.Module):
         return scaled_dot_product.attention(q, k, v, mask=self._causal(asking)) @ W["W_o"]
 
     def _causal(self, x):
-        n = x.shape[-2]
-        return torch.ones(n, n, dtype=torch.bool, device=x.device).tril()
+        return masks.as_tensor(masks.causal(x.shape[-2]), x.device)

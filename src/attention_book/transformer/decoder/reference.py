@@ -6,22 +6,18 @@ from attention_book import masks
 from attention_book.layers.multi_head.reference import multi_head, new_layer
 from attention_book.shapes import count, matrices, shapes
 from attention_book.transformer.encoder import reference as encoder
+from attention_book.transformer.encoder.reference import ATTENTION, NETWORK, NORM
 from attention_book.transformer.feed_forward.reference import feed_forward
 from attention_book.transformer.norm.reference import layer_norm, new_norm
 
-SELF = matrices(
-    W_q="H! d_model d_k", W_k="H! d_model d_k", W_v="H! d_model d_v", W_o="H! d_v d_model"
-)
 CROSS = matrices(W_q="H! d_model d_k", W_k="H! d_kv d_k", W_v="H! d_kv d_v", W_o="H! d_v d_model")
-NORM = matrices(gain="d_model", bias="d_model")
-NETWORK = matrices(W_1="d_model d_ff", b_1="d_ff", W_2="d_ff d_model", b_2="d_model")
 
 
 @shapes(
     np,
     "x: ... L d_model, source: ... S d_kv, mask: ... L S -> ... L d_model",
     norm_1=NORM,
-    attend=SELF,
+    attend=ATTENTION,
     norm_2=NORM,
     cross=CROSS,
     norm_3=NORM,

@@ -48,7 +48,7 @@ def _block(rng, attend=1.0, feed=1.0):
     return W
 
 
-def _tokens(rng, length=1.0):
+def normalised(rng, length=1.0):
     """Tokens that the norm leaves as they are: of mean 0 and variance 1 - ε."""
     x = rng.standard_normal((5, 4))
     x -= x.mean(axis=-1, keepdims=True)
@@ -93,7 +93,7 @@ def network_alone(rng, size=0.0):
     otherwise={"length": 2.0},
 )
 def normalised_already(rng, length=1.0):
-    x, W = _tokens(rng, length), _block(rng, feed=0.0)
+    x, W = normalised(rng, length), _block(rng, feed=0.0)
     of_head = {name: matrix[0] for name, matrix in W["attend"].items()}
     return reference.stack(x, [W]), residual_stack(x, [of_head])
 

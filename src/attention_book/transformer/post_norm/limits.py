@@ -5,7 +5,7 @@ import torch
 from attention_book.family import Advice, Mechanism, limit_case
 from attention_book.simplest.limits import IDENTITY
 from attention_book.simplest.reference import identity
-from attention_book.transformer.encoder.limits import ENCODER
+from attention_book.transformer.encoder.limits import ENCODER, normalised
 from attention_book.transformer.encoder.reference import new_block
 from attention_book.transformer.encoder.reference import stack as pre_norm
 from attention_book.transformer.norm.reference import layer_norm, new_norm
@@ -45,13 +45,6 @@ def _blocks(rng, n, attend=0.0, feed=0.0):
     return blocks
 
 
-def _tokens(rng, length=1.0):
-    """Tokens that the norm leaves as they are: of mean 0 and variance 1 - ε."""
-    x = rng.standard_normal((5, 4))
-    x -= x.mean(axis=-1, keepdims=True)
-    return length * x * ((1 - 1e-5) / x.var(axis=-1, keepdims=True)) ** 0.5
-
-
 @limit_case(
     POST_NORM,
     IDENTITY,
@@ -59,7 +52,7 @@ def _tokens(rng, length=1.0):
     otherwise={"length": 2.0},
 )
 def nothing_to_do(rng, length=1.0):
-    x = _tokens(rng, length)
+    x = normalised(rng, length)
     return reference.stack(x, _blocks(rng, 2)), identity(x)
 
 
@@ -71,7 +64,7 @@ def nothing_to_do(rng, length=1.0):
     otherwise={"attend": 1.0},
 )
 def one_sum(rng, attend=0.0):
-    x, blocks = _tokens(rng), _blocks(rng, 1, attend, feed=1.0)
+    x, blocks = normalised(rng), _blocks(rng, 1, attend, feed=1.0)
     return reference.stack(x, blocks), layer_norm(pre_norm(x, blocks), new_norm(4))
 
 

@@ -3,15 +3,10 @@ r"""A post-norm encoder in NumPy: ``x ← norm(x + attention(x))``, ``x ← norm
 import numpy as np
 
 from attention_book.layers.multi_head.reference import multi_head
-from attention_book.shapes import matrices, shapes
+from attention_book.shapes import shapes
+from attention_book.transformer.encoder.reference import ATTENTION, NETWORK, NORM
 from attention_book.transformer.feed_forward.reference import feed_forward
 from attention_book.transformer.norm.reference import layer_norm
-
-ATTENTION = matrices(
-    W_q="H! d_model d_k", W_k="H! d_model d_k", W_v="H! d_model d_v", W_o="H! d_v d_model"
-)
-NORM = matrices(gain="d_model", bias="d_model")
-NETWORK = matrices(W_1="d_model d_ff", b_1="d_ff", W_2="d_ff d_model", b_2="d_model")
 
 
 @shapes(
