@@ -14,6 +14,19 @@ function loadScript(path) {
 const SCROLLERS = "pre, div.math, .cell_output, .output, .verdict, .pst-scrollable-table-container";
 const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
 
+// What is far from the window is drawn section by section, while the page has nothing else to do.
+function drawTheRest() {
+  const page = document.documentElement.dataset;
+  const far = page.drawn === "near" ? [...document.querySelectorAll(".bd-article section section")] : [];
+  const next = () => {
+    const section = far.shift();
+    if (section) section.style.contentVisibility = "visible";
+    else page.drawn = "whole";
+    whenIdle(section ? next : letScrollersBeFocused);
+  };
+  next();
+}
+
 function letScrollersBeFocused() {
   const boxes = [...document.querySelectorAll(SCROLLERS)];
   const some = () => {
@@ -25,7 +38,7 @@ function letScrollersBeFocused() {
   whenIdle(some);
 }
 
-addEventListener("load", letScrollersBeFocused);
+addEventListener("load", drawTheRest);
 addEventListener("resize", letScrollersBeFocused);
 
 // A notebook cell with the tag live-NAME gets the live figure of that name below its output.

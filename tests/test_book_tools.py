@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import re
 import subprocess
 import sys
 from datetime import date
@@ -9,6 +10,7 @@ from importlib.resources import files
 
 import book_about
 import book_cards
+import book_code
 import book_fonts
 import book_preview
 import book_site
@@ -19,6 +21,11 @@ import tinycss2
 from book_math import mathml
 from fontTools.ttLib import TTFont
 from pybtex.database import parse_string
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer, YamlLexer
+from pygments.styles import get_style_by_name
+from pygments.token import STANDARD_TYPES, Token
 from small_book import ROOT
 from sphinx.errors import SphinxError
 
@@ -120,6 +127,47 @@ def test_all_forms_of_the_root_are_equally_wide(tmp_path):
 
 
 # Style sheets ------------------------------------------------------------------------------------
+
+
+STYLES = [get_style_by_name(f"a11y-high-contrast-{mode}") for mode in ("light", "dark")]
+PROGRAM = "import numpy as np\n\ndef half(x):\n    return np.exp(x[0]) / 2  # of it\n"
+
+
+def colours(html, style):
+    """Return each letter of a program with the style of the element that it stands in."""
+    kinds = {name: kind for kind, name in STANDARD_TYPES.items()}
+    parts = re.findall(r'<span class="(\w+)">(.*?)</span>|([^<]+)', html.partition("<pre>")[2])
+    return [
+        (letter, tuple(style.style_for_token(kinds[name]).items()))
+        for name, inside, outside in parts
+        for letter in inside or outside
+    ]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_program_has_the_same_colours_with_fewer_elements(style):
+    fewer = highlight(PROGRAM, PythonLexer(), book_code.formatter_for(*STYLES)())
+    all_of_them = highlight(PROGRAM, PythonLexer(), HtmlFormatter())
+    assert fewer.count("<span") < all_of_them.count("<span") / 2
+    assert colours(fewer, style) == colours(all_of_them, style)
+
+
+def test_a_colour_that_one_style_alone_has_stays():
+    punctuation = Token.Punctuation
+
+    class Loud(STYLES[0]):
+        styles = STYLES[0].styles | {punctuation: "#ff0000"}
+
+    def written(*styles):
+        return highlight("(a)", PythonLexer(), book_code.formatter_for(*styles)())
+
+    assert 'class="p"' in written(Loud, STYLES[1])
+    assert 'class="p"' not in written(*STYLES)
+
+
+def test_a_kind_that_only_its_lexer_knows_looks_like_what_it_is_a_kind_of():
+    html = highlight("read: it", YamlLexer(), book_code.formatter_for(*STYLES)())
+    assert "read: it" in re.sub("<[^>]+>", "", html)
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,9 @@ def view(request, opened):
 
 
 def new_page(browser, at, *, width=1400, scheme="light", **options):
-    """Open an address in a context of its own; note what it asks for and complains of."""
+    """Open an address in a context of its own, wait until the page is drawn to its end, and note
+    what it asks for and complains of.
+    """
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme=scheme,
@@ -165,6 +167,7 @@ def new_page(browser, at, *, width=1400, scheme="light", **options):
         lambda m: page.complaints.append(m.text) if m.type in ("error", "warning") else None,
     )
     page.goto(at, wait_until="load")
+    page.wait_for_selector("html:not([data-drawn='near'])", state="attached")
     return page
 
 

@@ -76,6 +76,28 @@ def test_there_are_pages():
     assert "index.html" in PAGES
 
 
+def test_what_is_far_is_drawn_while_the_page_rests(open_page):
+    """Who comes to a place in it, or comes back to it, finds all drawn: where that is, is known."""
+    drawn = "document.documentElement.dataset.drawn"
+    skipped = """() => [...document.querySelectorAll(".bd-article section")]
+        .filter((section) => getComputedStyle(section).contentVisibility === "auto").length"""
+    page = open_page("chapters/part1/scaled_dot_product.html")
+    page.add_init_script("window.requestIdleCallback = () => {}")  # the page never rests
+    page.goto("about:blank")
+    page.goto(page.asked[0])
+    assert page.evaluate(drawn) == "near"
+    assert page.evaluate(skipped) > 10
+    page.reload()
+    assert page.evaluate(drawn) == "whole"
+    assert page.evaluate(skipped) == 0
+    page.goto("about:blank")
+    page.goto(page.asked[0] + "#faq")
+    assert page.evaluate(drawn) == "whole"
+    again = open_page("chapters/part1/scaled_dot_product.html")
+    assert again.evaluate(drawn) == "whole"
+    assert again.evaluate(skipped) == 0
+
+
 # In the text of the page -------------------------------------------------------------------------
 
 
