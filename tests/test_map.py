@@ -498,7 +498,8 @@ def test_every_limit_case_has_a_number():
 
 def test_formula():
     assert book_map.formula("n**2*d + n*d**2") == "$n^2 d$ + $n d^2$"
-    assert book_map.formula("n*window") == r"$n \text{window}$"
+    assert book_map.formula("n*window") == r"$n \, \text{window}$"
+    assert book_map.formula("2*heads*n*d**2") == r"$2 \, \text{heads} \, n d^2$"
 
 
 def test_a_mechanism_whose_chapter_is_missing_fails_the_build(tmp_path):

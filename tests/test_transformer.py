@@ -738,12 +738,13 @@ def test_the_block_that_is_counted_has_so_many_parameters():
 
 
 def test_the_block_of_the_exercise_by_hand():
-    first, second = np.array([[[1.0], [0]]]), np.array([[0.0], [2]])
-    attend = {"W_q": first, "W_k": math.log(4) / 2 * first, "W_v": 5 * first}
-    attend |= {"W_o": np.array([[[-1.0, 1]]])}
-    feed = {"W_1": second, "b_1": np.zeros(1), "W_2": np.ones((1, 2)), "b_2": np.zeros(2)}
+    first, second = np.array([[1.0], [0]]), np.array([[0.0], [1]])
+    head = {"W_q": first, "W_k": math.log(4) / 4 * second, "W_v": 6 * first - 4 * second}
+    attend = {name: W[None] for name, W in (head | {"W_o": np.array([[1.0, -2]])}).items()}
+    feed = {"W_1": 2 * second, "b_1": np.zeros(1), "W_2": np.ones((1, 2)), "b_2": np.zeros(2)}
     plain = norm.new_norm(2)
-    found = encoder.block(np.array([[5.0, 1], [2, 6]]), plain, attend, plain, feed)
+    shifted = plain | {"bias": np.ones(2)}
+    found = encoder.block(np.array([[5.0, 1], [2, 6]]), shifted, attend, plain, feed)
     np.testing.assert_allclose(found.ravel(), exercises.by_hand.solve(), atol=1e-3)
 
 

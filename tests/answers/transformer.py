@@ -112,7 +112,7 @@ right("transformer.decoder_masks", masks_by_loop, masks_in_torch)
 right("transformer.nucleus", nucleus_by_loop, nucleus_by_threshold, nucleus_from_below)
 right("transformer.leaks", leaks_by_loop, leaks_by_triangle, leaks_by_length)
 right("transformer.counts", [9216, 18672, 192], np.array([9216, 18672, 192]))
-right("transformer.by_hand", [4, 6, 5, 3], (4.0, 6.0, 5.0, 3.0))
+right("transformer.by_hand", [3, 11, 4, 2], (3.0, 11.0, 4.0, 2.0))
 
 # Wrong answers -----------------------------------------------------------------------------------
 
@@ -211,10 +211,10 @@ wrong(
 )
 wrong(
     "transformer.by_hand",
-    ("in tenths", (0.4, 0.6, 0.5, 0.3)),
-    ("the tokens are exchanged", (5.0, 3.0, 4.0, 6.0)),
-    ("only what was added", (-1.0, 5.0, 3.0, -3.0)),
-    ("both layers read what entered", (2, 4, 7, 5),
+    ("in tenths", (0.3, 1.1, 0.4, 0.2)),
+    ("the tokens are exchanged", (4.0, 2.0, 3.0, 11.0)),
+    ("only what was added", (-2.0, 10.0, 2.0, -4.0)),
+    ("both layers read what entered", (1, 9, 6, 4),
      "the network reads what stood there before the attention"),
     ("post-norm", (-1, 1, -1, 1), "the outputs are normalised"),
     ("a final norm with ε", (-0.999995, 0.999995, 0.999995, -0.999995),

@@ -205,11 +205,17 @@ def formula(text):
     """Return a formula of Python as LaTeX, each term for itself, so that a line may end after it.
 
     >>> print(formula("n**2*d + n*window"))
-    $n^2 d$ + $n \\text{window}$
+    $n^2 d$ + $n \\, \\text{window}$
     """
-    text = re.sub(r"[A-Za-z]{2,}", lambda name: rf"\text{{{name[0]}}}", text)
-    text = text.replace("**", "^").replace("*", " ")
-    return " + ".join(f"${term}$" for term in text.split(" + "))
+    return " + ".join(f"${_product(term)}$" for term in text.split(" + "))
+
+
+def _product(term):
+    """Return a term as LaTeX; a name of several letters stands a little apart."""
+    factors = term.replace("**", "^").split("*")
+    written = [re.sub(r"[A-Za-z]{2,}", r"\\text{\g<0>}", factor) for factor in factors]
+    gaps = [r" \, " if "text" in left + right else " " for left, right in pairwise(written)]
+    return written[0] + "".join(map("".join, zip(gaps, written[1:], strict=True)))
 
 
 def costs(advice):

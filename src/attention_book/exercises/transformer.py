@@ -80,52 +80,74 @@ counts.mistake(
     minutes=15,
     rtol=0.002,
     hints=[
-        "The norm makes (1, −1) of the first token and (−1, 1) of the second.",
-        "The queries are 1 and −1, the keys ½ ln 4 and −½ ln 4: the weights are 4/5 and 1/5.",
-        "The first token reads 4 − 1 = 3, and (−3, 3) is added to (5, 1).",
+        "The first norm makes (2, 0) of the first token and (0, 2) of the second.",
+        "The queries are 2 and 0, the keys 0 and ½ ln 4. So the first token weighs with 1/5 and "
+        "4/5, the second with 1/2 and 1/2.",
+        "The values are 12 and −8. The first token reads −4, and (−4, 8) is added to (5, 1).",
         "Normalise again before the network: it sees (−1, 1) and (1, −1).",
     ],
 )
 def by_hand():
     """Compute a pre-norm block for two tokens.
 
-    The tokens are (5, 1) and (2, 6). The norms have gain 1 and bias 0, and ε is left out. One head
-    of size 1 has W_q = (1, 0)ᵀ, W_k = (½ ln 4, 0)ᵀ, W_v = (5, 0)ᵀ and W_o = (−1, 1); everyone
-    may attend to everyone. The network has one hidden unit: W_1 = (0, 2)ᵀ, W_2 = (1, 1), no
-    biases. Answer with four numbers: the two features of the first output, then of the second.
+    The tokens are (5, 1) and (2, 6). The norm before the attention has gain 1 and bias 1, that
+    before the network gain 1 and bias 0; ε is left out. One head of size 1 has W_q = (1, 0)ᵀ,
+    W_k = (0, ¼ ln 4)ᵀ, W_v = (6, −4)ᵀ and W_o = (1, −2); everyone may attend to everyone. The
+    network has one hidden unit: W_1 = (0, 2)ᵀ, W_2 = (1, 1), no biases. Answer with four numbers:
+    the two features of the first output, then of the second.
     """
-    return (4.0, 6.0, 5.0, 3.0)
+    return (3.0, 11.0, 4.0, 2.0)
 
 
 by_hand.mistake(
     "the network has no rectifier",
     "The hidden unit of the second token is −2, and max(0, −2) = 0.",
-    {2: 3.0, 3: 1.0},
+    {2: 2.0, 3: 0.0},
+)
+by_hand.mistake(
+    "the weights sum to 1 over the queries",
+    "Each query shares out a weight of 1 over the keys: along a row of the scores.",
+    (4.6, 1.8, 6.4, -2.8),
+)
+by_hand.mistake(
+    "queries and keys are exchanged",
+    "The first token's query, 2, meets the second token's key: the first token prefers the second.",
+    (7.0, -3.0, 10.0, -10.0),
+)
+by_hand.mistake(
+    "the first norm has no bias",
+    "Its bias is 1: it makes (2, 0) and (0, 2), which queries, keys and values are made from.",
+    (11 / 3, 29 / 3, 16 / 3, -2 / 3),
+)
+by_hand.mistake(
+    "the second norm has a bias, too",
+    "Its bias is 0: the network sees (−1, 1) and (1, −1).",
+    {0: 5.0, 1: 13.0},
 )
 by_hand.mistake(
     "the network reads what stood there before the attention",
     "The layers take turns: the network reads the stream after the attention has added to it.",
-    (2.0, 4.0, 7.0, 5.0),
+    (1.0, 9.0, 6.0, 4.0),
 )
 by_hand.mistake(
     "the first sum begins with the normalised tokens",
     "Only what a layer reads is normalised. It adds to the token as it came.",
-    (0.0, 4.0, 2.0, -2.0),
+    (0.0, 10.0, 2.0, -2.0),
 )
 by_hand.mistake(
     "the second sum begins with a normalised copy",
-    "Only what a layer reads is normalised. The network adds to (2, 4) and (5, 3).",
+    "Only what a layer reads is normalised. The network adds to (1, 9) and (4, 2).",
     (1.0, 3.0, 1.0, -1.0),
 )
 by_hand.mistake(
     "the network reads the stream without a norm",
-    "The second norm stands before the network: it sees (−1, 1), not (2, 4).",
-    (10.0, 12.0, 11.0, 9.0),
+    "The second norm stands before the network: it sees (−1, 1), not (1, 9).",
+    (19.0, 27.0, 8.0, 6.0),
 )
 by_hand.mistake(
-    "the weights 4/5 and 1/5 are exchanged",
-    "The first query is 1, so it prefers the larger key, its own.",
-    (8.0, -2.0, 1.0, 11.0),
+    "the weights 1/5 and 4/5 are exchanged",
+    "The first query is 2, so it prefers the larger key, that of the second token.",
+    {0: 13.0, 1: -15.0},
 )
 by_hand.mistake(
     "the outputs are normalised",
@@ -136,17 +158,17 @@ by_hand.mistake(
 by_hand.mistake(
     "the network was left out",
     "It adds (2, 2) to the first token.",
-    {0: 2.0, 1: 4.0},
+    {0: 1.0, 1: 9.0},
 )
 by_hand.mistake(
     "the attention was left out",
-    "It adds (−3, 3) to the first token and (3, −3) to the second.",
+    "It adds (−4, 8) to the first token and (2, −4) to the second.",
     (5.0, 1.0, 4.0, 8.0),
 )
 by_hand.mistake(
     "there is a causal mask",
     "Everyone may attend to everyone: the first token reads the second, too.",
-    {0: 2.0, 1: 8.0},
+    {0: 17.0, 1: -23.0},
 )
 
 

@@ -31,7 +31,7 @@ DECODER = Mechanism(
         exact="exact, in the fused kernel too",
         hardware="any; matrix products, and the fused kernel",
         time="4*n**2*d + 4*n*source*d + 28*n*d**2 + 4*source*d**2 + 12*n**2 + 12*n*source",
-        memory="n*4*d",
+        memory="4*n*d",
         call=_call,
         sizes={"n": 256, "d": 64, "source": 192},
     ),

@@ -27,7 +27,7 @@ ENCODER_DECODER = Mechanism(
         exact="exact, in the fused kernel too",
         hardware="any; matrix products, and the fused kernel",
         time="12*n**2*d + 56*n*d**2 + 100*n*d + 36*n**2",
-        memory="n*4*d",
+        memory="4*n*d",
         call=_call,
         sizes={"n": 256, "d": 64},
     ),

@@ -30,7 +30,7 @@ LANGUAGE_MODEL = Mechanism(
         exact="exact, in the fused kernel too",
         hardware="any; matrix products, and the fused kernel",
         time="8*n**2*d + 48*n*d**2 + 100*n*d + 24*n**2",
-        memory="n*4*d",
+        memory="4*n*d",
         call=_call,
         sizes={"n": 256, "d": 64},
     ),

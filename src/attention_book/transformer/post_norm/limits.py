@@ -30,7 +30,7 @@ POST_NORM = Mechanism(
         exact="exact, in the fused kernel too",
         hardware="any; matrix products, and the fused kernel",
         time="layers*(4*n**2*d + 24*n*d**2 + 12*n**2)",
-        memory="n*4*d",
+        memory="4*n*d",
         call=_call,
         sizes={"n": 256, "d": 64, "layers": 2},
     ),
