@@ -77,6 +77,9 @@ def reached(code, known):
         (["from book import plain", "from book import alone"], {"plain", "shared", "alone"}),
         ("from torch import nn\nnn.Module().eval()", set()),
         ("import re\nre.compile('a')", set()),
+        ("from book import alone\nexec(source, alone.f.__globals__, names)", {"alone"}),
+        ("import importlib\nimportlib.import_module(f'book.{x}.one')", GROUP),
+        ("import importlib\nimportlib.import_module(f'{x}.one')", GROUP),
     ],
 )
 def test_a_notebook_depends_on_what_its_code_imports(code, expected, known):
@@ -98,6 +101,7 @@ def test_a_notebook_depends_on_what_its_code_imports(code, expected, known):
         "from importlib import import_module as load\nload('book.plain')",
         "__import__('book.plain')",
         "exec('import book.plain')",
+        "exec('import book.plain', f.__dict__)",
         "import subprocess as s\ns.run(['python'])",
         "from subprocess import run\nrun(['python'])",
         "from book import broken",

@@ -29,6 +29,7 @@ LOADERS = {
 }  # fmt: skip
 # Methods that Python or a notebook calls by itself.
 CALLED_UNSEEN = re.compile(r"__\w+__|_repr_\w+_|_ipython_\w+_")
+ALL = ("", "")
 MAGIC = re.compile(r"^\s*[%!]|\?\s*$", re.MULTILINE)
 HERE = Path(__file__).parent
 
@@ -38,7 +39,7 @@ class Code:
     """A piece of code: the names that it mentions, and what it may load without an import."""
 
     mentions: set = field(default_factory=set)
-    loads: set = field(default_factory=set)  # the beginnings of the names of modules; "" is all
+    loads: set = field(default_factory=set)  # how the names of modules begin and end
 
     def __ior__(self, other):
         self.mentions |= other.mentions
@@ -99,8 +100,12 @@ class Source(ast.NodeVisitor):
     def visit_Call(self, node):
         name = getattr(node.func, "attr", getattr(node.func, "id", None))
         if name == "import_module":
-            self.now.loads.add(self._beginning(node))
+            self.now.loads.add(self._named(node))
             for part in (*node.args, *node.keywords):
+                self.visit(part)
+            return
+        if name == "exec" and getattr((*node.args, None, None)[1], "attr", None) == "__globals__":
+            for part in (*node.args, *node.keywords):  # it sees what that function's module sees
                 self.visit(part)
             return
         if name == "getattr":
@@ -112,20 +117,18 @@ class Source(ast.NodeVisitor):
     def _mention(self, name, loaders=LOADERS):
         self.now.mentions.add(name)
         if name in loaders:
-            self.now.loads.add("")
+            self.now.loads.add(ALL)
 
-    def _beginning(self, call):
-        """Return how the names begin of the modules that ``import_module(…)`` may mean."""
+    def _named(self, call):
+        """Return how the names begin and end of the modules that ``import_module(…)`` may mean."""
         first, anchor = (*call.args, None, None)[:2]
-        if isinstance(first, ast.JoinedStr):
-            first = first.values[0]
-        text = getattr(first, "value", None)
-        if not isinstance(text, str):
-            return ""
-        if not text.startswith("."):
-            return text
+        parts = first.values if isinstance(first, ast.JoinedStr) else [first]
+        texts = [getattr(part, "value", None) for part in parts]
+        begin, end = (text if isinstance(text, str) else "" for text in (texts[0], texts[-1]))
+        if not begin.startswith("."):
+            return begin, end
         own = getattr(anchor, "id", None) in ("__name__", "__package__")
-        return self.package + text if own and not text.startswith("..") else ""
+        return (self.package + begin, end) if own and not begin.startswith("..") else ALL
 
 
 @cache
@@ -187,7 +190,12 @@ def reached(sources, known):
                 for name, source in read.items()
                 for function in source.functions.keys() & mentions
             }
-        waiting |= {name for name in known for begin in loads if name.startswith(begin)}
+        waiting |= {
+            name
+            for name in known
+            for begin, end in loads
+            if name.startswith(begin) and name.endswith(end)
+        }
         waiting = _with_packages(waiting, known) - read.keys()
         if not waiting:
             return read.keys() - {""}
