@@ -7,7 +7,7 @@ export MPLBACKEND := agg
 export PYTHONUTF8 := 1
 IN_UTF8 := $(if $(filter UTF-8,$(shell locale charmap 2>/dev/null)),,LC_ALL=C.UTF-8)
 
-.PHONY: book test site-test check format notebooks serve lab bench clean
+.PHONY: book test kernel site-test check format notebooks serve lab bench clean
 
 book: .venv/installed ## build the HTML book
 	$(BIN)/python tools/running/build_book.py
@@ -15,6 +15,13 @@ book: .venv/installed ## build the HTML book
 
 test: .venv/installed ## unit tests, contracts, exercises, and every notebook against its stored outputs
 	ATTENTION_BOOK_PROGRESS=$$(mktemp -u) $(BIN)/python -m pytest tests chapters --ignore tests/site -n 2 --dist loadscope --no-loadscope-reorder
+
+kernel: _build/triton/3.9.0 ## the kernel for GPUs, in Triton's interpreter (290 MB to load, 1 GB in _build; Linux only)
+	$(BIN)/python -m pytest tests/test_flash_kernel.py
+
+_build/triton/3.9.0: | .venv/installed
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-deps --upgrade --target _build/triton triton==3.9.0
+	@touch $@
 
 site-test: book ## every page of the built book in a real browser (Chromium or Chrome; CHROME_PATH names one)
 	$(BIN)/python -m pytest tests/site -n 2 -p no:cacheprovider

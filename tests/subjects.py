@@ -121,6 +121,7 @@ ARRAYS = {
 }
 COUNTS = {"L": 4, "size": 2, "height": 4, "width": 6, "num_layers": 2, "reach": 50}
 COUNTS |= {"heads": 3, "trained": 64, "layer": 1, "period": 2}
+COUNTS |= {"tile": 3, "rows": 2, "columns": 3}
 
 
 def size(axis):

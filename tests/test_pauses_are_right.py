@@ -10,9 +10,10 @@ import re
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from attention_book import decoding, masks
+from attention_book import cost, decoding, masks
 from attention_book.alignment.local import reference as local
 from attention_book.checking.catalogue import all_chapters, all_pauses
 from attention_book.decoders.bahdanau import reference as bahdanau
@@ -36,6 +37,7 @@ from attention_book.pauses import multi_head as on_heads
 from attention_book.pauses import pointing_and_memory as on_pointing
 from attention_book.pauses import positions as on_positions
 from attention_book.pauses import scaled_dot_product as on_dot_products
+from attention_book.pauses import tiles as on_tiles
 from attention_book.pauses import transformer as on_transformer
 from attention_book.pauses import what_heads_learn as on_learning
 from attention_book.pointing.pointer import reference as pointer
@@ -54,6 +56,9 @@ from attention_book.scores.multiplicative import reference as multiplicative
 from attention_book.scores.scaled_dot_product import module as torch_dot_product
 from attention_book.scores.scaled_dot_product import reference as dot_product
 from attention_book.softmax import softmax
+from attention_book.tiles.flash import module as flash
+from attention_book.tiles.online_softmax import reference as online
+from attention_book.tiles.shared_prefix import module as shared_prefix
 from attention_book.transformer.decoder import reference as decoder
 from attention_book.transformer.encoder import reference as encoder
 from attention_book.transformer.encoder.module import Encoder
@@ -1066,6 +1071,145 @@ def test_line_of_the_score():
     assert run(program, **names)["best"] == 1
 
 
+# Tiles -------------------------------------------------------------------------------------------
+
+
+def test_gigabytes_of_scores():
+    """The scores of a shorter prompt, and as many times more as its square is larger."""
+    q = torch.randn(8, 256, 4, dtype=torch.float16)
+    size = cost.largest_tensor_bytes(lambda: q @ q.mT)
+    assert on_tiles.gigabytes_of_scores.solve() == size * (32768 / 256) ** 2 / 1e9
+
+
+def test_beside_the_output():
+    """With the sum the whole follows; two parts that agree in all else have different wholes."""
+    scores, v = np.array([1.0, 3, 0, 2, 2]), np.array([[5.0], [1], [2], [8], [4]])
+    one = np.ones((1, 1))
+    parts = [online.attend(one, scores[j][:, None], v[j]) for j in (slice(2), slice(2, 5))]
+    sums = [np.exp(part[1]) for part in parts]
+    whole = (sums[0] * parts[0][0] + sums[1] * parts[1][0]) / sum(sums)
+    np.testing.assert_allclose(whole, softmax(scores) @ v[None])
+    # two keys each, with the same largest score and the same output, and not the same sum
+    first, second = (np.array(x)[:, None] for x in ([3.0, 3.0], [3.0, -9.0]))
+    same = np.array([[5.0], [5.0]])
+    a, b = (online.attend(one, keys, same) for keys in (first, second))
+    np.testing.assert_allclose(a[0], b[0])
+    rest = online.attend(one, np.array([[2.0]]), np.array([[1.0]]))
+    assert abs(online.merge(*a, *rest)[0] - online.merge(*b, *rest)[0]).item() > 0.1
+    assert on_tiles.beside_the_output.solve() == "c"
+
+
+def test_key_in_two_parts():
+    q, k, v = normal(50, (1, 3), (4, 3), (4, 2))
+    parts = [online.attend(q, k[j], v[j]) for j in ([0, 1, 2], [2, 3])]
+    twice = online.attend(q, k[[0, 1, 2, 2, 3]], v[[0, 1, 2, 2, 3]])
+    for found, expected in zip(online.merge(*parts[0], *parts[1]), twice, strict=True):
+        np.testing.assert_allclose(found, expected)
+    assert on_tiles.key_in_two_parts.solve() == "b"
+
+
+def test_factor_of_the_sum():
+    scores = np.array([4.0, 3.2, 3.9])
+    before, after = (np.exp(scores - level).sum() for level in (4, 7))
+    assert on_tiles.factor_of_the_sum.solve() == pytest.approx(after / before)
+
+
+def test_kept_for_the_way_back():
+    """What autograd keeps that is neither an argument nor the output."""
+    n = 60
+    q, k, v = (torch.randn(1, n, 4, requires_grad=True) for _ in range(3))
+    kept = []
+
+    def note(x):
+        kept.append(x)
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda x: x):
+        output = flash.attention(q, k, v, rows=20, columns=20)
+    known = {x.untyped_storage().data_ptr() for x in (q, k, v, output)}
+    new = [x for x in kept if x.untyped_storage().data_ptr() not in known]
+    assert sum(x.numel() for x in new) == n
+    assert on_tiles.kept_for_the_way_back.solve() == 6000
+
+
+TILE_STEPS = {
+    "a": lambda s: s | {"higher": max(s["peak"], s["scores"].max())},
+    "b": lambda s: s | {"scores": np.array([3.0, 1.0])},
+    "c": lambda s: (
+        s
+        | {
+            "factor": np.exp(s["peak"] - s["higher"]),
+            "exponentials": np.exp(s["scores"] - s["higher"]),
+        }
+    ),
+    "d": lambda s: s | {"answer": s["u"] / s["z"]},
+    "e": lambda s: (
+        s
+        | {
+            "z": s["factor"] * s["z"] + s["exponentials"].sum(),
+            "u": s["factor"] * s["u"] + s["exponentials"] @ np.array([4.0, 8.0]),
+        }
+    ),
+}
+
+
+def test_steps_of_a_tile_have_one_right_order():
+    """After keys with the scores 2 and 0 and the values 6 and 2."""
+    z, right = 1 + np.exp(-2), []
+    u = 6 + 2 * np.exp(-2)
+    expected = softmax(np.array([2.0, 0, 3, 1])) @ np.array([6.0, 2, 4, 8])
+    for order in itertools.permutations(TILE_STEPS):
+        state = {"peak": 2.0, "z": z, "u": u}
+        try:
+            for letter in order:
+                state = TILE_STEPS[letter](state)
+        except KeyError:
+            continue
+        if np.isclose(state["answer"], expected):
+            right.append("".join(order))
+    assert right == [on_tiles.steps_of_a_tile.solve()]
+
+
+def test_one_key_in_a_hundred():
+    mask = np.random.default_rng(0).random((1024, 2048)) < 0.01
+    read = mask.reshape(4, 256, 4, 512).any(axis=(1, 3))
+    assert read.mean() > 0.99
+    assert on_tiles.one_key_in_a_hundred.solve() == "b"
+
+
+def test_line_that_does_not_shrink():
+    scores, v = np.array([1.0, 0, 2, 4]), np.array([6.0, 2, 4, 8])
+
+    def answer(program):
+        names = {"exp": np.exp, "peak": -np.inf, "total": 0.0, "output": 0.0}
+        for start in (0, 2):
+            names |= {"tile": scores[start : start + 2], "values": v[start : start + 2]}
+            names = run(program, **names)
+        return names["output"] / names["total"]
+
+    expected = softmax(scores) @ v
+    assert abs(answer(on_tiles.line_that_does_not_shrink.program) - expected) > 0.1
+    right = mended(on_tiles.line_that_does_not_shrink, "total = shrink * total + weights.sum()")
+    assert answer(right) == pytest.approx(expected)
+
+
+def test_times_fewer_tokens():
+    """What the products read of keys and values, of one head with four features."""
+    q, k = torch.randn(9, 1, 4), torch.randn(9, 20, 4)
+    prefix = torch.randn(500, 4)
+    read = []
+
+    class Products(TorchDispatchMode):
+        def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+            if operation in (torch.ops.aten.bmm.default, torch.ops.aten.mm.default):
+                read.append(args[1].numel())
+            return operation(*args, **(kwargs or {}))
+
+    with Products():
+        shared_prefix.attention(q, prefix, prefix, k, k)
+    assert on_tiles.times_fewer_tokens.solve() == pytest.approx(2 * 4 * 9 * 520 / sum(read))
+
+
 def test_every_name_here_is_a_question():
     names = {pause.name for chapter in all_chapters() for pause in all_pauses(chapter)}
     shown = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
@@ -1075,5 +1219,6 @@ def test_every_name_here_is_a_question():
         "steps_of_an_address_have_one_right_order",
         "steps_of_rope_have_one_right_order",
         "steps_of_induction_have_one_right_order",
+        "steps_of_a_tile_have_one_right_order",
     }
     assert shown <= names

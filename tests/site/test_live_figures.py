@@ -14,6 +14,7 @@ from attention_book.pooling.attention_pooling import reference as attention_pool
 from attention_book.positions.rope import reference as rope
 from attention_book.scores.scaled_dot_product import reference as scaled_dot_product
 from attention_book.softmax import softmax
+from attention_book.tiles.online_softmax import reference as online
 
 FIGURES = sorted(path.stem for path in (HTML / "live").glob("*.js") if path.stem != "core")
 ONCE = [page for page in PAGES if page != "chapters/index.html"]  # which is index.html
@@ -104,7 +105,27 @@ def call_induction(tokens, V, sharpness):
     return {"first": weights[0], "second": weights[1], "next": next_token}
 
 
+def call_one_pass(scores, values, tile, read):
+    """What is known of a row of scores after some of its tiles."""
+    k, v = np.array([scores], float).T, np.array([values], float).T
+    keys = slice(0, read * tile)
+    output, logsumexp = online.attend(np.ones((1, 1)), k[keys], v[keys])
+    answer = online.attention(np.ones((1, 1)), k[keys], v[keys], tile=tile)
+    np.testing.assert_allclose(answer, output)
+    peak = k[keys].max()
+    total = np.exp(logsumexp[0] - peak)
+    level = np.where(np.arange(len(k)) < read * tile, np.exp(k[:, 0] - peak), 0)
+    return {
+        "peak": peak,
+        "total": total,
+        "output": total * output[0, 0],
+        "answer": answer[0, 0],
+        "level": level,
+    }
+
+
 CALLS = {
+    "one_pass": call_one_pass,
     "rope": call_rope,
     "induction": call_induction,
     "digits": call_digits,

@@ -1,0 +1,1 @@
+"""Tiles: exact attention whose keys are read a block at a time."""
