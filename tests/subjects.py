@@ -19,7 +19,7 @@ from attention_book.shapes import Array, Count, Matrices, declaration
 
 # Sizes that are all different; of an axis that is not listed see ``sizes``.
 SIZES = {"L": 4, "S": 7, "n": 5, "N": 6, "H": 3, "W": 5, "d": 9, "d_k": 8, "d_v": 10}
-SIZES |= {"R": 11, "d_model": 12, "layers": 2}
+SIZES |= {"R": 11, "d_model": 12, "layers": 2, "G": 3, "M": 2}
 LEAD = (2, 3)
 DTYPES = {
     "numpy": ("float16", "float32", "float64"),
@@ -120,7 +120,7 @@ ARRAYS = {
     "factor": lambda rng, shape: np.asarray(4.0),
 }
 COUNTS = {"L": 4, "size": 2, "height": 4, "width": 6, "num_layers": 2, "reach": 50}
-COUNTS |= {"heads": 3, "trained": 64, "layer": 1, "period": 2}
+COUNTS |= {"heads": 3, "trained": 64, "layer": 1, "period": 2, "groups": 1}
 COUNTS |= {"tile": 3, "rows": 2, "columns": 3}
 
 

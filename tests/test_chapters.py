@@ -31,7 +31,7 @@ SECTIONS = [
 ]
 HELP = re.compile(r"```\{hints-and-solution\} (\w+)\.(\w+)\n```")
 # What a chapter may import: nothing that fetches, and nothing the requirements do not name.
-IMPORTS = {"attention_book", "itertools", "math", "numpy", "pydoc_data", "sklearn", "torch"}
+IMPORTS = {"attention_book", "copy", "itertools", "math", "numpy", "pydoc_data", "sklearn", "torch"}
 
 
 def name(path):

@@ -10,11 +10,16 @@ import re
 import numpy as np
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from attention_book import cost, decoding, masks
 from attention_book.alignment.local import reference as local
+from attention_book.caches.grouped_query.module import GroupedQueryAttention
+from attention_book.caches.kv_cache import model as caching
+from attention_book.caches.kv_cache import reference as cache
+from attention_book.caches.latent import reference as latents
 from attention_book.checking.catalogue import all_chapters, all_pauses
 from attention_book.decoders.bahdanau import reference as bahdanau
 from attention_book.decoders.luong import reference as luong
@@ -31,6 +36,7 @@ from attention_book.memory.addressing import reference as addressing
 from attention_book.memory.hops import reference as hops
 from attention_book.pauses import alignment as on_alignment
 from attention_book.pauses import attention_pooling as on_pooling
+from attention_book.pauses import decoding as on_decoding
 from attention_book.pauses import encoders_at_work as on_encoders
 from attention_book.pauses import kernel_attention as on_kernels
 from attention_book.pauses import multi_head as on_heads
@@ -1222,3 +1228,162 @@ def test_every_name_here_is_a_question():
         "steps_of_a_tile_have_one_right_order",
     }
     assert shown <= names
+
+
+# Decoding ----------------------------------------------------------------------------------------
+
+
+def test_computed_again():
+    read = []
+
+    def scores(tokens):
+        read.append(len(tokens))
+        return [1.0, 0.0]
+
+    decoding.greedy(scores, [0] * 10, steps=5)
+    assert on_decoding.computed_again.solve() == sum(read)
+    model = small_writer()
+    writer = caching.Writer(model.extend)
+    decoding.greedy(writer, [0] * 10, steps=5)
+    assert writer.computed == 14
+
+
+def small_writer():
+    torch.manual_seed(0)
+    return caching.Model(7, 8, [GroupedQueryAttention(8, 4, 2) for _ in range(2)])
+
+
+def test_an_encoder_reads_on():
+    """The inputs of a layer are what its keys are made of."""
+    rng = np.random.default_rng(0)
+    blocks = [encoder.new_block(6, 2, 8, rng=rng) for _ in range(3)]
+    x = rng.standard_normal((7, 6))
+
+    def inputs(x, mask=None):
+        found = []
+        for block in blocks:
+            found.append(x)
+            x = encoder.block(x, **block, mask=mask)
+        return found
+
+    same = [
+        np.allclose(after[:6], before)
+        for after, before in zip(inputs(x), inputs(x[:6]), strict=True)
+    ]
+    assert same == [True, False, False]
+    assert on_decoding.an_encoder_reads_on.solve() == "b"
+    causal = zip(
+        inputs(x, np.tri(7, dtype=bool)), inputs(x[:6], np.tri(6, dtype=bool)), strict=True
+    )
+    assert all(np.allclose(after[:6], before) for after, before in causal)
+
+
+def test_operations_for_a_number():
+    def counted(kept):
+        layer = GroupedQueryAttention(64, 64, 8)
+        with torch.no_grad():
+            _, state = layer(torch.randn(kept - 1, 64))
+            one = torch.randn(1, 64)
+            with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+                layer(one, state=state)
+        return counter.get_total_flops(), state["rows"].numel()
+
+    (more, wide), (less, narrow) = counted(200), counted(100)
+    assert on_decoding.operations_for_a_number.solve() == (more - less) / (wide - narrow)
+
+
+def test_one_step_absorbed():
+    W = latents.new_layer(6, 1, rng=np.random.default_rng(0), R=5, d_k=3, d_r=2, d_v=4)
+    x = normal(3, (4, 6))[0]
+    _, state = latents.latent(x[:3], W)
+    expected, _ = latents.latent(x, W)
+    omega = np.ones(1)
+    q_r = rope.rotate(x[3:] @ W["W_qr"][0], np.array([3]), omega=omega)
+    q = x[3:] @ W["W_q"][0]
+
+    def appended(s):
+        c = x[3:] @ W["W_dkv"]
+        c = c / np.sqrt((c**2).mean() + 1e-5)
+        new = np.hstack([rope.rotate(x[3:] @ W["W_kr"], np.array([3]), omega=omega), c])
+        return s | {"rows": np.concatenate([state["rows"], new])}
+
+    steps = {
+        "b": appended,
+        "d": lambda s: s | {"wide": np.hstack([q_r, q @ W["W_uk"][0].T])},
+        "e": lambda s: s | {"weights": softmax(s["wide"] @ s["rows"].T / math.sqrt(5))},
+        "c": lambda s: s | {"mean": s["weights"] @ s["rows"][:, 2:]},
+        "a": lambda s: s | {"found": s["mean"] @ W["W_uv"][0]},
+    }
+    found = []
+    for order in itertools.permutations(steps):
+        if order[0] != "b":
+            continue
+        known = {}
+        try:
+            for name in order:
+                known = steps[name](known)
+        except KeyError:
+            continue
+        if np.allclose(known["found"] @ W["W_o"][0], expected[3:]):
+            found.append("".join(order))
+    assert found == [on_decoding.one_step_absorbed.solve()]
+
+
+def test_turned_each_time():
+    q, k, v = normal(4, (6, 4), (6, 4), (6, 4))
+
+    def call(state, n):
+        start = 0 if state is None else len(state[0])
+        new = slice(start, start + n)
+        keys = k[new] if state is None else np.concatenate([state[0], k[new]])
+        values = v[: start + n]
+        keys = rope.rotate(keys, np.arange(start + n))
+        asks = rope.rotate(q[new], np.arange(start, start + n))
+        mask = np.tri(n, start + n, start, dtype=bool)
+        return dot_product.attention(asks, keys, values, mask=mask), (keys, values)
+
+    whole = rope.attention(q, k, v, mask=np.tri(6, dtype=bool))
+    once, state = call(None, 6)
+    np.testing.assert_allclose(once, whole)  # a: right, also after a reset (b)
+    assert state[0].size + state[1].size == k.size + v.size  # c: as many numbers
+    first, state = call(None, 4)
+    then, _ = call(state, 2)
+    assert abs(np.concatenate([first, then]) - whole).max() > 0.01
+    assert on_decoding.turned_each_time.solve() == "d"
+
+
+def test_line_of_a_step():
+    pause = on_decoding.line_of_a_step
+    kept = tensors_of(5, (2, 3, 4), (2, 3, 4))
+    q, k, v = tensors_of(6, (2, 2, 4), (2, 2, 4), (2, 2, 4))
+
+    def run(program):
+        names = {"torch": torch, "kept_keys": kept[0], "kept_values": kept[1], "d_k": 4}
+        exec(program, names | (room := {"q": q, "k": k, "v": v}), room)
+        return room["output"]
+
+    keys, values = torch.cat([kept[0], k], 1), torch.cat([kept[1], v], 1)
+    mask = torch.from_numpy(masks.causal(2, 5))
+    right = torch.nn.functional.scaled_dot_product_attention(q, keys, values, attn_mask=mask)
+    lines = pause.program.splitlines()
+    assert not torch.allclose(run(pause.program), right)
+    lines[pause.solve() - 1] = lines[pause.solve() - 1].replace("tril()", "tril(S - L)")
+    torch.testing.assert_close(run("\n".join(lines)), right)
+
+
+def tensors_of(seed, *shapes):
+    return [torch.from_numpy(x) for x in normal(seed, *shapes)]
+
+
+def test_rows_after_the_prompt():
+    q, k, v = normal(7, (20, 4), (20, 4), (20, 4))
+    _, state = cache.attend(q, k, v, window=6)
+    assert on_decoding.rows_after_the_prompt.solve() == len(state["rows"])
+
+
+def test_tokens_for_a_call():
+    kept = [
+        next((n for n, yes in enumerate(draws) if not yes), 3)
+        for draws in itertools.product((True, False), repeat=3)
+    ]
+    assert on_decoding.tokens_for_a_call.solve() == 1 + np.mean(kept)

@@ -1,7 +1,8 @@
 """Writing with a model: from the scores of the next token to a sequence.
 
 Every function takes ``next_scores``, which gets the list of tokens so far and returns the scores
-of what may follow, one number for each symbol. It does not matter what computes them.
+of what may follow, one number for each symbol. It does not matter what computes them. Only
+``speculative`` asks for more: the scores after each token.
 
 >>> greedy(lambda tokens: [0.0, 1.0] if len(tokens) < 3 else [1.0, 0.0], [1], steps=4)
 [1, 1, 1, 0, 0]
@@ -74,8 +75,7 @@ def sample(next_scores, start, *, steps, rng, end=None, temperature=1.0, top_k=N
         TypeError: ``steps`` is not an integer, or ``rng`` no ``numpy.random.Generator``.
         ValueError: ``steps`` is negative, or as :func:`probabilities` says.
     """
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng is a {type(rng).__name__}; it needs a numpy.random.Generator")
+    _checked_rng(rng)
     tokens = list(start)
     for _ in range(check_count(steps, "steps")):
         p = probabilities(next_scores(tokens), temperature=temperature, top_k=top_k, top_p=top_p)
@@ -83,6 +83,56 @@ def sample(next_scores, start, *, steps, rng, end=None, temperature=1.0, top_k=N
         if tokens[-1] == end:
             break
     return tokens
+
+
+def speculative(scores, draft, start, *, steps, ahead, rng, **options):
+    r"""Draw tokens as :func:`sample` does, several for each call of a large model.
+
+    A cheap ``draft``, which gives the scores after its last token, proposes ``ahead`` tokens. The
+    large model reads all of them in one call: ``scores`` returns a row after each token. With p
+    for its distribution and q for that of the draft, a token x is kept with probability
+    :math:`\min(1, p(x) / q(x))`. The first that is not kept is drawn again in proportion to
+    :math:`\max(0, p - q)`, and ends the round; if all are kept, one more comes of the last row.
+    What is written is distributed as if the large model had written alone. The options are those
+    of :func:`probabilities`; with ``top_k=1`` the text is that of :func:`greedy`.
+
+    Shapes:
+        scores: takes a list of n tokens, returns (n, V)
+        returns: the tokens, ``steps`` of them new, and how often ``scores`` was called
+
+    Raises:
+        TypeError: ``steps`` or ``ahead`` is not an integer, or ``rng`` no
+            ``numpy.random.Generator``.
+        ValueError: ``start`` is empty, ``steps`` is negative, ``ahead`` is below 1, or as
+            :func:`probabilities` says.
+
+    Source:
+        Y. Leviathan, M. Kalman, Y. Matias, "Fast Inference from Transformers via Speculative
+        Decoding", 2023, algorithm 1.
+    """
+    _checked_rng(rng)
+    ahead, steps = check_count(ahead, "ahead", least=1), check_count(steps, "steps")
+    tokens, calls = list(start), 0
+    if not tokens:
+        raise ValueError("start is empty; it needs one token, after which there are scores")
+    end = len(tokens) + steps
+    while len(tokens) < end:
+        proposed, q = list(tokens), []
+        for _ in range(min(ahead, end - len(tokens) - 1)):
+            q.append(probabilities(draft(proposed), **options))
+            proposed.append(int(rng.choice(len(q[-1]), p=q[-1])))
+        rows, calls = scores(proposed)[len(tokens) - 1 :], calls + 1
+        p = [probabilities(row, **options) for row in rows]
+        for n, token in enumerate(proposed[len(tokens) :]):
+            kept = min(1.0, p[n][token] / q[n][token])
+            if not rng.choice(2, p=[1 - kept, kept]):
+                rest = np.maximum(0, p[n] - q[n])
+                tokens.append(int(rng.choice(len(rest), p=rest / rest.sum())))
+                break
+            tokens.append(token)
+        else:
+            tokens.append(int(rng.choice(len(p[-1]), p=p[-1])))
+    return tokens, calls
 
 
 def probabilities(scores, *, temperature=1.0, top_k=None, top_p=1.0):
@@ -126,6 +176,11 @@ def _checked(scores):
     if scores.ndim != 1 or not len(scores):
         raise ValueError(f"the scores have shape {scores.shape}; they need one for each symbol")
     return scores
+
+
+def _checked_rng(rng):
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng is a {type(rng).__name__}; it needs a numpy.random.Generator")
 
 
 def _log_softmax(scores):

@@ -170,6 +170,19 @@ EQUIVALENT = {
         "k = (source @ W_k).reshape(len(source), heads, -2).swapaxes(0, 1)",
         "v = (source @ W_v).reshape(len(source), heads, -2).swapaxes(0, 1)",
     ],
+    "decoding.step": [  # as many new keys as queries, as many values as keys
+        "mask = np.tri(len(k), len(keys), len(keys) - len(q), dtype=bool)",
+        "mask = np.tri(len(q), len(values), len(keys) - len(q), dtype=bool)",
+        "mask = np.tri(len(q), len(keys), len(values) - len(q), dtype=bool)",
+        "mask = np.tri(len(q), len(keys), len(keys) - len(k), dtype=bool)",
+        "scores = q @ keys.T / math.sqrt(k.shape[1])",
+    ],
+    "decoding.grouped_attention": [  # as many values as keys; NumPy repeats 3.0 times
+        "members, L, S = (len(q) / len(k), q.shape[1], k.shape[1])",
+        "members, L, S = (len(q) // len(v), q.shape[1], k.shape[1])",
+        "members, L, S = (len(q) // len(k), q.shape[1], v.shape[1])",
+        "scores = q @ k.swapaxes(1, 2) / math.sqrt(k.shape[2])",
+    ],
     "multi_head.shares": ["parts = weights @ v @ W_o.reshape(heads, d_v, -2)"],
     "what_heads_learn.induction_scores": [
         "i = np.arange(period, weights.shape[2])",  # as many queries as keys
