@@ -118,10 +118,14 @@ ARRAYS = {
     "positions": lambda rng, shape: rng.integers(0, 50, shape),
     "relative": lambda rng, shape: rng.integers(-50, 50, shape),
     "factor": lambda rng, shape: np.asarray(4.0),
+    "block_table": lambda rng, shape: rng.permutation(SIZES["N"])[: shape[0]],
+    "block_tables": lambda rng, shape: rng.integers(0, SIZES["N"], shape),
+    "lengths": lambda rng, shape: rng.integers(1, 20, shape),
+    "places": lambda rng, shape: np.arange(shape[0] * shape[1]).reshape(shape),
 }
 COUNTS = {"L": 4, "size": 2, "height": 4, "width": 6, "num_layers": 2, "reach": 50}
 COUNTS |= {"heads": 3, "trained": 64, "layer": 1, "period": 2, "groups": 1}
-COUNTS |= {"tile": 3, "rows": 2, "columns": 3}
+COUNTS |= {"tile": 3, "rows": 2, "columns": 3, "length": 20, "ranks": 3}
 
 
 def size(axis):

@@ -3,9 +3,12 @@
 Not the text that says why, but the thing itself: programs run, inequalities hold at many places.
 """
 
+import contextlib
 import itertools
 import math
+import queue
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -20,6 +23,8 @@ from attention_book.caches.grouped_query.module import GroupedQueryAttention
 from attention_book.caches.kv_cache import model as caching
 from attention_book.caches.kv_cache import reference as cache
 from attention_book.caches.latent import reference as latents
+from attention_book.caches.paged import reference as paged
+from attention_book.caches.paged.blocks import Blocks, NoFreeBlock
 from attention_book.checking.catalogue import all_chapters, all_pauses
 from attention_book.decoders.bahdanau import reference as bahdanau
 from attention_book.decoders.luong import reference as luong
@@ -40,6 +45,7 @@ from attention_book.pauses import decoding as on_decoding
 from attention_book.pauses import encoders_at_work as on_encoders
 from attention_book.pauses import kernel_attention as on_kernels
 from attention_book.pauses import multi_head as on_heads
+from attention_book.pauses import pages_and_rings as on_pages
 from attention_book.pauses import pointing_and_memory as on_pointing
 from attention_book.pauses import positions as on_positions
 from attention_book.pauses import scaled_dot_product as on_dot_products
@@ -1214,6 +1220,138 @@ def test_times_fewer_tokens():
     with Products():
         shared_prefix.attention(q, prefix, prefix, k, k)
     assert on_tiles.times_fewer_tokens.solve() == pytest.approx(2 * 4 * 9 * 520 / sum(read))
+
+
+def test_half_a_block():
+    empty = []
+    for length in range(1, 17 * 40 + 1):
+        blocks = Blocks(40, size=17)
+        blocks.begin("a")
+        blocks.extend("a", range(length))
+        empty.append(17 * len(blocks.tables["a"]) - length)
+    assert on_pages.half_a_block.solve() == pytest.approx(np.mean(empty))
+
+
+def test_two_blocks_change_places():
+    keys, values, q = normal(40, (4, 2, 3, 5), (4, 2, 3, 2), (2, 1, 5))
+    right, swapped = (paged.attention(q, keys, values, t, 8) for t in ([2, 0, 3], [0, 2, 3]))
+    np.testing.assert_allclose(swapped, right)
+    two = np.repeat(q, 5, axis=1)  # several queries notice it
+    right, swapped = (paged.attention(two, keys, values, t, 8) for t in ([2, 0, 3], [0, 2, 3]))
+    assert not np.allclose(swapped, right)
+    assert on_pages.two_blocks_change_places.solve() == "b"
+
+
+def test_long_enough():
+    n, F, W, w, H, d = on_pages.long_enough.solve(), 1e14, 5e10, 2, 7, 33
+    x = torch.empty(H, 8, d, device="meta")
+    with FlopCounterMode(display=False) as counter:
+        (x @ x.mT) @ x
+    operations = counter.get_total_flops() / 8**2  # for each pair, with d_k = d_v
+    sent = H * 2 * d * w  # bytes a token
+    assert operations * n**2 / F == pytest.approx(sent * n / W)
+
+
+def test_samples_of_a_prompt():
+    blocks = Blocks(50, size=16)
+    blocks.begin(0)
+    blocks.extend(0, range(40))
+    for name in range(1, 8):
+        blocks.fork(0, name)
+    for name in range(8):
+        blocks.extend(name, [name])
+    assert on_pages.samples_of_a_prompt.solve() == 50 - len(blocks.free)
+
+
+def test_which_test():
+    """The fault itself, against the four kinds of requests."""
+
+    class OldNames(Blocks):
+        def _take(self):
+            block = next(iter(self.free))
+            self._use(block)
+            return block
+
+    def found(prompts, number):
+        """Whether a block is ever found that holds something else by now."""
+        blocks, holds = OldNames(number, 2), {}
+        for name, prompt in enumerate(prompts):
+            known = blocks.begin(name, prompt)
+            for i, block in enumerate(blocks.tables[name]):
+                if holds[block] != tuple(prompt[: 2 * i + 2]):
+                    return True
+            try:
+                blocks.extend(name, prompt[known:])
+            except NoFreeBlock:
+                pass
+            else:
+                for i, block in enumerate(blocks.tables[name]):
+                    holds[block] = tuple(prompt[: 2 * i + 2])
+            blocks.end(name)
+        return False
+
+    many = [[first, *range(5)] for first in range(9)]
+    assert not found([many[0]] * 2, 20)
+    assert not found([[1, 2, 3, 4], [1, 2, 5, 6]], 20)
+    assert found(many + many, 5)
+    assert not found([list(range(40))], 5)
+    assert on_pages.which_test.solve() == "c"
+
+
+def test_whose_part():
+    held = list(range(8))
+    for _ in range(5):
+        held = [held[rank - 1] for rank in range(8)]
+    assert on_pages.whose_part.solve() == held[2]
+
+
+class _Gone(Exception):
+    """A rank that would wait for ever."""
+
+
+def _ring_of_threads(program, ranks=4):
+    """What each rank finds with a program, or None where it waits for nobody."""
+    boxes = [queue.Queue() for _ in range(ranks)]
+    results = [None] * ranks
+
+    def compute(rank):
+        class Arriving:
+            def wait(self):
+                try:
+                    return boxes[rank].get(timeout=0.2)
+                except queue.Empty:
+                    raise _Gone from None
+
+        def pass_on(part):
+            boxes[(rank + 1) % ranks].put(part)
+            return Arriving()
+
+        names = {
+            "part": {rank}, "rank": rank, "P": ranks, "found": set(), "q": None,
+            "hidden": lambda source: source > rank, "pass_on": pass_on,
+            "attend": lambda q, held: held, "merge": lambda found, held: found | held,
+            "arriving": Arriving(),
+        }  # fmt: skip
+        with contextlib.suppress(_Gone):
+            results[rank] = run(program, **names)["found"]
+
+    threads = [threading.Thread(target=compute, args=(rank,)) for rank in range(ranks)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_line_of_the_ring():
+    assert None in _ring_of_threads(on_pages.line_of_the_ring.program)
+    program = mended(on_pages.line_of_the_ring, "    if t + 1 < P:")
+    assert _ring_of_threads(program) == [{0}, {0, 1}, {0, 1, 2}, {0, 1, 2, 3}]
+
+
+def test_pairs_of_stripes():
+    mine, theirs = range(1, 16, 4), range(3, 16, 4)
+    assert on_pages.pairs_of_stripes.solve() == sum(j <= i for i in mine for j in theirs)
 
 
 def test_every_name_here_is_a_question():

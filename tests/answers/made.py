@@ -212,6 +212,7 @@ EQUIVALENT = {
         "scale = 1 / math.sqrt(k.shape[1])",
         "for start in range(0, len(v), tile):",
     ],
+    "pages_and_rings.gather": ["return pool[block_table].reshape(-2, pool.shape[2])[:length]"],
 }
 
 # Other results of the solution -------------------------------------------------------------------
