@@ -47,11 +47,18 @@ lab: .venv/installed ## open the chapters (or CHAPTER=part1/...) in JupyterLab, 
 	$(BIN)/python -c "import jupyterlab" 2>/dev/null || $(BIN)/pip install "jupyterlab>=4.4,<5"
 	$(BIN)/jupyter lab $(if $(CHAPTER),chapters/$(CHAPTER).ipynb,chapters)
 
-bench: .venv/installed ## what each variant costs, measured side by side
-	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+bench: _build/bench/installed ## measure the modules and layers of others beside each other
+	_build/bench/bin/python benchmarks/run.py --write _build/bench/measured.md
 
 clean: ## remove everything that was built, and the environment
 	rm -rf .venv _build
+
+# What the book needs lies in .venv; only the layers of others are installed beside it.
+_build/bench/installed: .venv/installed benchmarks/requirements.txt
+	$(BIN)/python -m venv --clear _build/bench
+	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' > "$$(_build/bench/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/book.pth"
+	_build/bench/bin/python -m pip install --disable-pip-version-check --progress-bar off -r benchmarks/requirements.txt || echo "Not all could be installed; what is missing is left out."
+	@touch $@
 
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"The book needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Name another with: make PYTHON=python3.11")'

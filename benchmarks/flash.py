@@ -1,74 +1,40 @@
-"""What attention in tiles costs, written in PyTorch, beside PyTorch's own fused kernel.
+"""Attention in tiles, written in PyTorch, beside PyTorch's own fused kernel and the whole matrix.
 
-Run alone, on one thread. Memory is what is allocated at most during a call, beyond its arguments.
+``python benchmarks/flash.py`` compares sizes of tile; ``run.py`` shows the rest.
 """
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
-from scaled_dot_product import compared, without_gradient
+from measuring import beside, without_gradient
 
 from attention_book import cost
 from attention_book.tiles.flash import module
 
-FEATURES = 64
+WIDTH = 64
+LENGTHS = (4096, 8192, 16384)
+SIZES = ((64, 64), (128, 128), (128, 512), (256, 256), (256, 512), (256, 1024), (512, 512))
 
 
-def main():
-    """Print one line for each length and mask, then one for each size of tile."""
-    torch.set_num_threads(1)
-    beside_the_kernel()
-    print()
-    sizes_of_tiles()
-
-
-def beside_the_kernel():
-    """Compare the times of both directions, and what is allocated."""
-    print(
-        f"tiles / fused kernel, {FEATURES} features: median (least to most) of the ratios,\n"
-        "and the MiB that are allocated forward"
-    )
-    print("     L  mask    forward              backward                tiles   fused  naive")
-    for L in (4096, 8192, 16384):
+def of_tiles(lengths, pairs):
+    """Yield a row for each length and mask: both directions, and what each way allocates."""
+    for L in lengths:
         for causal in (False, True):
-            q, k, v = (torch.randn(1, 1, L, FEATURES, requires_grad=True) for _ in range(3))
-            ways = {
-                "tiles": lambda q=q, k=k, v=v, c=causal: module.attention(q, k, v, causal=c),
-                "fused": lambda q=q, k=k, v=v, c=causal: F.scaled_dot_product_attention(
-                    q, k, v, is_causal=c
-                ),
-                "naive": lambda q=q, k=k, v=v, c=causal: naive(q, k, v, c),
-            }
-            forward = [without_gradient(ways[way]) for way in ("tiles", "fused")]
-            grad = torch.randn(1, 1, L, FEATURES)
-            back = [backward(ways[way](), (q, k, v), grad) for way in ("tiles", "fused")]
-            pairs = 7 if L < 16384 else 3
-            ratios = [compared(*calls, pairs=pairs) for calls in (forward, back)]
-            stored = [
-                cost.peak_allocation(without_gradient(way)) / 2**20
-                for name, way in ways.items()
-                if name != "naive" or L < 16384
+            inputs = [torch.randn(1, 1, L, WIDTH, requires_grad=True) for _ in range(3)]
+            ways = [
+                partial(module.attention, *inputs, causal=causal),
+                partial(F.scaled_dot_product_attention, *inputs, is_causal=causal),
             ]
-            columns = "  ".join(f"{m:5.2f} ({low:.2f} to {high:.2f})" for m, low, high in ratios)
-            held = "".join(f"{size:8.1f}" for size in stored)
-            print(f"{L:6d}  {'causal' if causal else 'none':8s}{columns} {held}", flush=True)
-
-
-def sizes_of_tiles(L=8192):
-    """Compare sizes of tile with the fused kernel: calls at one end, caches at the other."""
-    q, k, v = (torch.randn(1, 1, L, FEATURES) for _ in range(3))
-    print(f"{L} queries and keys: tiles / fused kernel")
-    for rows, columns in (
-        (64, 64), (128, 128), (128, 512), (256, 256), (256, 512), (256, 1024), (512, 512),
-        (1024, 1024),
-    ):  # fmt: skip
-        median, low, high = compared(
-            lambda r=rows, c=columns: module.attention(q, k, v, rows=r, columns=c),
-            lambda: F.scaled_dot_product_attention(q, k, v),
-            pairs=3,
-        )
-        print(f"{rows:6d} x {columns:<5d} {median:5.2f} ({low:.2f} to {high:.2f})", flush=True)
+            forward = beside(*map(without_gradient, ways), pairs=pairs)
+            grad = torch.randn(1, 1, L, WIDTH)
+            back = beside(*(backward(way(), inputs, grad) for way in ways), pairs=pairs)
+            held = [forward.allocated, forward.of_other]
+            if L <= 8192:
+                held.append(cost.peak_allocation(without_gradient(partial(naive, *inputs, causal))))
+            sizes = [f"{size / 2**20:.1f}" for size in held] + ["–"] * (3 - len(held))
+            yield str(L), "causal" if causal else "none", str(forward), str(back), *sizes
 
 
 def naive(q, k, v, causal):
@@ -83,6 +49,20 @@ def naive(q, k, v, causal):
 def backward(output, inputs, grad):
     """Return a call of the backward pass alone."""
     return lambda: torch.autograd.grad(output, inputs, grad, retain_graph=True)
+
+
+def main(L=8192):
+    """Compare sizes of tile with the fused kernel: calls at one end, caches at the other."""
+    torch.set_num_threads(1)
+    q, k, v = (torch.randn(1, 1, L, WIDTH) for _ in range(3))
+    print(f"{L} queries and keys: tiles / fused kernel")
+    for rows, columns in SIZES:
+        ratio = beside(
+            lambda r=rows, c=columns: module.attention(q, k, v, rows=r, columns=c),
+            lambda: F.scaled_dot_product_attention(q, k, v),
+            pairs=5,
+        )
+        print(f"{rows:6d} x {columns:<5d} {ratio}", flush=True)
 
 
 if __name__ == "__main__":
