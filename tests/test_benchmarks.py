@@ -18,7 +18,10 @@ import modules  # noqa: E402
 import run  # noqa: E402
 
 WAYS = measuring.ways(24)
-pytestmark = pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile"),
+    pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated"),  # by what others import
+]
 each_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
 
 
