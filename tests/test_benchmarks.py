@@ -57,6 +57,8 @@ def test_a_layer_of_others_computes_the_same(name, way):
     theirs, by_hand = kind(layer), layers.ByHand(layer)
     with torch.no_grad():
         found, expected = theirs(x, way), by_hand(x, way)
+    if way.real is not None:  # what comes of padding is nobody's
+        found, expected = found[way.real], expected[way.real]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
