@@ -567,6 +567,31 @@ def test_no_matrix_of_queries_and_keys_is_ever_stored(causal):
         assert cost.peak_allocation(call) < times * 4 * 2 * N * D + tiles < 4 * N * N
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_two_tiles_are_alive_at_a_time(causal):
+    """Beyond what is returned, and what is left of a tile's rows and columns."""
+    q, k, v = (torch.randn(1024, 4, requires_grad=True) for _ in range(3))
+    call = functools.partial(flash.attention, q, k, v, causal=causal, rows=256, columns=256)
+    tile = 4 * 256 * 256
+    assert cost.peak_allocation(call) < 4 * 1024 * (4 + 1) + 2.5 * tile
+    back = lambda: torch.autograd.grad(call().square().sum(), (q, k, v))  # noqa: E731
+    assert cost.peak_allocation(back) < 4 * 1024 * (7 * 4 + 4) + 2.5 * tile
+
+
+def test_causal_tiles_lie_where_the_queries_lie():
+    """And not where new tensors go unless a device is named."""
+    q, k, v = tensors(*qkv())
+    expected = flash.attend(q, k, v, causal=True, rows=2, columns=3)
+    mask = torch.ones(L, S, dtype=bool)
+    with torch.device("meta"):
+        for found in (
+            flash.attend(q, k, v, causal=True, rows=2, columns=3),
+            flash.attend(q, k, v, causal=True, mask=mask, rows=2, columns=3),
+        ):
+            assert all(x.device == q.device for x in found)
+            assert all(torch.equal(x, y) for x, y in zip(found, expected, strict=True))
+
+
 def test_many_heads_take_turns():
     """Heads go through a tile together only as far as it has room for them."""
     q = torch.randn(16, 256, 4)
