@@ -65,9 +65,7 @@ def _forward(
     tl.store(logsumexp + head * L + i, in_e, i < L)
 
 
-@shapes(
-    torch, "q: * L d_k, k: * S d_k, v: * S d_v -> * L d_v, * L", widens=False, narrows=False
-)
+@shapes(torch, "q: * L d_k, k: * S d_k, v: * S d_v -> * L d_v, * L", widens=False, narrows=False)
 def attend(q, k, v, *, causal=False, rows=64, columns=64):
     """Return the partial result for these keys: their output, and the logsumexp of their scores.
 
