@@ -91,8 +91,8 @@ class _Flash(torch.autograd.Function):
     def backward(ctx, grad_output, grad_logsumexp):
         q, k, v, output, logsumexp = ctx.saved_tensors
         grad_q, grad_k, grad_v = (torch.zeros_like(x) for x in (q, k, v))
-        nothing = logsumexp == -torch.inf  # was seen: all weights are 0
-        level = logsumexp.masked_fill(nothing, torch.inf)
+        nothing = logsumexp == -torch.inf  # was seen
+        level = logsumexp.masked_fill(nothing, 0)
         pull = (grad_output * output).sum(dim=-1, keepdim=True)
         pull -= grad_logsumexp[..., None]
         scale = 1 / math.sqrt(q.shape[-1])

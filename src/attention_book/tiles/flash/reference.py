@@ -59,8 +59,7 @@ def backward(q, k, v, grad_output, *, rows, columns, mask=None):
         T. Dao et al., "FlashAttention", 2022, appendix B.2 and algorithm 4.
     """
     output, logsumexp = attend(q, k, v, rows=rows, columns=columns, mask=mask)
-    # an empty row has no weights: e to (score - inf) is 0
-    level = np.where(np.isneginf(logsumexp), np.inf, logsumexp)[..., None]
+    level = np.where(np.isneginf(logsumexp), 0, logsumexp)[..., None]
     pull = (grad_output * output).sum(axis=-1, keepdims=True)
     grad_q, grad_k, grad_v = (np.zeros_like(x) for x in (q, k, v))
     scale = 1 / math.sqrt(q.shape[-1])
