@@ -107,6 +107,19 @@ def test_a_part_against_pytorch(attend):
 
 
 @ATTEND
+def test_values_may_have_more_heads_than_keys(attend):
+    """Then the logsumexp is there for each output, so that any two parts merge."""
+    q, k, _ = qkv()
+    (v,) = normal((H, S, V))
+    output, logsumexp = attend(q, k, v)
+    assert logsumexp.shape == output.shape[:-1] == (H, L)
+    in_tiles = flash.attend(*tensors(q, k, v), rows=2, columns=3)
+    close(logsumexp, in_tiles[1])
+    close(output, in_tiles[0])
+    logsumexp[0] = 0  # a result of its own, and writable
+
+
+@ATTEND
 def test_no_keys_are_the_identity(attend):
     q, k, v = qkv()
     output, logsumexp = attend(q, k[:0], v[:0])

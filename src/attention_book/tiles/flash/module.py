@@ -20,9 +20,9 @@ def attention(q, k, v, *, mask=None, causal=False, rows=ROWS, columns=COLUMNS):
     """Answer each query with the average of the values, weighted by how its key matches.
 
     Time is that of plain attention; memory beyond the output is one number for each query and two
-    tiles, and a copy of what broadcasts over heads. ``causal`` hides later keys, aligned at the end, and needs no mask; with a mask both
-    must allow a key. Tiles in which nothing may be seen are skipped. A query that may attend to
-    nothing gets zeros, and so do the gradients through it.
+    tiles, and a copy of what broadcasts over heads. ``causal`` hides later keys, aligned at the
+    end, and needs no mask; with a mask both must allow a key. Tiles in which nothing may be seen
+    are skipped. A query that may attend to nothing gets zeros, and so do the gradients through it.
 
     Source:
         T. Dao et al., "FlashAttention: Fast and Memory-Efficient Exact Attention with

@@ -33,7 +33,8 @@ def attend(q, k, v, *, mask=None):
     total = exponentials.sum(axis=-1, keepdims=True)
     output = exponentials @ v / np.where(total == 0, 1, total)
     with np.errstate(divide="ignore"):  # log(0) is -inf, as it should be
-        return output, (peak + np.log(total))[..., 0]
+        logsumexp = (peak + np.log(total))[..., 0]
+    return output, np.full(output.shape[:-1], logsumexp)
 
 
 @shapes(
