@@ -43,7 +43,18 @@ for (L, S, d_k, d_v), dtype, causal, tiles, size in itertools.product(
     torch.testing.assert_close(
         logsumexp.double(), torch.logsumexp(scores, dim=-1), rtol=1e-6, atol=2e-6 * size
     )
+    assert logsumexp.dtype == torch.float32
     tried += 1
+q, k, v = (torch.randn(2, n, 16, device=device) for n in (3, 5, 5))
+turned = k.mT.contiguous().mT  # not contiguous
+for a, b in zip(kernel.attend(q, turned, v), kernel.attend(q, k, v), strict=True):
+    assert torch.equal(a, b)
+for bad in ((q, k[:1], v), (q, k[:, :4], v), (q, k[..., :8], v), (q.double(), k, v)):
+    try:  # it would read beyond the end
+        kernel.attend(*bad)
+    except (TypeError, ValueError):
+        continue
+    raise AssertionError("wrong shapes or dtypes were taken")
 print(tried)
 """
 LIBRARIES = os.pathsep.join([str(TRITON), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -107,6 +107,19 @@ def test_a_part_against_pytorch(attend):
 
 
 @ATTEND
+def test_values_may_have_more_heads_than_keys(attend):
+    """Then the logsumexp is there for each output, so that any two parts merge."""
+    q, k, _ = qkv()
+    (v,) = normal((H, S, V))
+    output, logsumexp = attend(q, k, v)
+    assert logsumexp.shape == output.shape[:-1] == (H, L)
+    in_tiles = flash.attend(*tensors(q, k, v), rows=2, columns=3)
+    close(logsumexp, in_tiles[1])
+    close(output, in_tiles[0])
+    logsumexp[0] = 0  # a result of its own, and writable
+
+
+@ATTEND
 def test_no_keys_are_the_identity(attend):
     q, k, v = qkv()
     output, logsumexp = attend(q, k[:0], v[:0])
@@ -565,6 +578,31 @@ def test_no_matrix_of_queries_and_keys_is_ever_stored(causal):
         assert cost.largest_tensor_bytes(call) == 4 * 2 * N * D
         tiles = 4 * 4 * 128 * 128
         assert cost.peak_allocation(call) < times * 4 * 2 * N * D + tiles < 4 * N * N
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_two_tiles_are_alive_at_a_time(causal):
+    """Beyond what is returned, and what is left of a tile's rows and columns."""
+    q, k, v = (torch.randn(1024, 4, requires_grad=True) for _ in range(3))
+    call = functools.partial(flash.attention, q, k, v, causal=causal, rows=256, columns=256)
+    tile = 4 * 256 * 256
+    assert cost.peak_allocation(call) < 4 * 1024 * (4 + 1) + 2.5 * tile
+    back = lambda: torch.autograd.grad(call().square().sum(), (q, k, v))  # noqa: E731
+    assert cost.peak_allocation(back) < 4 * 1024 * (7 * 4 + 4) + 2.5 * tile
+
+
+def test_causal_tiles_lie_where_the_queries_lie():
+    """And not where new tensors go unless a device is named."""
+    q, k, v = tensors(*qkv())
+    expected = flash.attend(q, k, v, causal=True, rows=2, columns=3)
+    mask = torch.ones(L, S, dtype=bool)
+    with torch.device("meta"):
+        for found in (
+            flash.attend(q, k, v, causal=True, rows=2, columns=3),
+            flash.attend(q, k, v, causal=True, mask=mask, rows=2, columns=3),
+        ):
+            assert all(x.device == q.device for x in found)
+            assert all(torch.equal(x, y) for x, y in zip(found, expected, strict=True))
 
 
 def test_many_heads_take_turns():

@@ -79,6 +79,37 @@ def back_key_by_key(q, k, v, output, logsumexp, grad_output, tile):
     return found
 
 
+def mean_where_empty(scores, v, tile):
+    output = pass_by_parts(scores, v, tile)
+    output[np.isneginf(scores).all(axis=1)] = v.mean(axis=0)
+    return output
+
+
+def mean_of_tiles(scores, v, tile):
+    starts = range(0, scores.shape[1], tile)
+    parts = [pass_by_parts(scores[:, i : i + tile], v[i : i + tile], tile) for i in starts]
+    return np.mean(parts, axis=0).astype(v.dtype)
+
+
+def pass_from_the_end(scores, v, tile):
+    """Tiles in the other order, and an empty part that lies far below any score."""
+    peak = np.full((len(scores), 1), np.finfo(scores.dtype).min, scores.dtype)
+    total, output = np.zeros_like(peak), np.zeros((len(scores), v.shape[1]), v.dtype)
+    for start in reversed(range(0, scores.shape[1], tile)):
+        part = scores[:, start : start + tile]
+        higher = np.maximum(peak, part.max(axis=1, keepdims=True))
+        weights, shrink = np.exp(part - higher), np.exp(peak - higher)
+        total = total * shrink + weights.sum(axis=1, keepdims=True)
+        output, peak = output * shrink + weights @ v[start : start + tile], higher
+    return np.divide(output, total, out=np.zeros_like(output), where=total > 0)
+
+
+def merge_to_a_list(output, logsumexp, other, other_logsumexp):
+    return list(merge_by_logaddexp(output, logsumexp, other, other_logsumexp))
+
+
+right("tiles.merge", merge_to_a_list)
+right("tiles.one_pass", pass_from_the_end)
 right("tiles.merge", merge_by_logaddexp, merge_by_loop, merge_as_numbers_of_a_larger_part)
 right("tiles.one_pass", pass_by_parts, pass_key_by_key)
 right("tiles.backward_of_q", back_by_autograd, back_key_by_key)
@@ -91,11 +122,23 @@ right("tiles.prefix_bytes", [21.504, 1.536, 14], (21.5, 1.536, 14.0))
 wrong(
     "tiles.merge",
     ("the first part wins", lambda o, a, p, b: (o, a)),
+    ("in base 2", {"peak + np.log(safe)": "(peak + np.log(safe)) / np.log(2)"}),
+    ("a little is added to the sum", {"total = one + two": "total = one + two + 1e-6"}),
+    ("a part that saw nothing has the logsumexp 0", {"total == 0, -np.inf": "total == 0, 0.0"}),
     ("the parts are exchanged in the logsumexp", {"peak + np.log(safe)": "peak - np.log(safe)"}),
 )
 wrong(
     "tiles.one_pass",
     ("the mean of the tiles", lambda s, v, tile: np.zeros((len(s), v.shape[1]), v.dtype)),
+    ("a query that sees nothing gets the mean", lambda s, v, tile: mean_where_empty(s, v, tile)),
+    ("the tiles are averaged", lambda s, v, tile: mean_of_tiles(s, v, tile)),
+    (
+        "a little is added to the sum",
+        {
+            "output / np.where(": "output / (1e-6 + np.where(",
+            "total == 0, 1, total)": "total == 0, 1, total))",
+        },
+    ),
     ("one key too many is skipped", {"range(0, S, tile)": "range(0, S, tile + 1)"}),
 )
 wrong(
@@ -105,7 +148,7 @@ wrong(
 )
 wrong(
     "tiles.by_hand",
-    ("base 2", (4.0, 3.0)),
+    ("a logarithm too many", (4.0, math.log(math.log(8)))),
     ("the sum of the outputs", (12.0, 2.0794)),
 )
 wrong(

@@ -66,6 +66,12 @@ by_hand.mistake(
     "That is the maximum. The keys of the other part count, too.",
     {1: 1.7918},
 )
+by_hand.mistake(
+    "the logarithm is not the natural one",
+    "Merging goes on with e to the logsumexp, so it is the logarithm to the base e.",
+    {1: 3.0},
+    lambda answer: abs(answer[1] - 3) < 0.01 or abs(answer[1] - 0.903) < 0.003,
+)
 
 
 # 2 ---------------------------------------------------------------------------------------------
@@ -122,14 +128,19 @@ tiles_read.mistake(
     "There are eight rows of tiles, and the diagonal passes through one tile in each.",
     {2: 4},
 )
+tiles_read.mistake(
+    "the tiles that need no mask are counted",
+    "12 tiles are seen as a whole. Asked for are those that are cut.",
+    {2: 12},
+)
 
 
 # 3 ---------------------------------------------------------------------------------------------
 
 
-def _parts(seed, L=4, d=3, size=1.0, empty=(), dtype=np.float64):
+def _parts(seed, L=4, d=3, size=1.0, shift=0.0, empty=(), dtype=np.float64):
     rng = np.random.default_rng(seed)
-    outputs, sums = rng.standard_normal((2, L, d)), size * rng.standard_normal((2, L))
+    outputs, sums = rng.standard_normal((2, L, d)), size * rng.standard_normal((2, L)) + shift
     for part, row in empty:
         outputs[part, row], sums[part, row] = 0, -np.inf
     arrays = (outputs[0], sums[0], outputs[1], sums[1])
@@ -143,6 +154,7 @@ def _merge_cases():
         Case("one part has seen nothing", _parts(2, empty=[(0, 1), (1, 2)])),
         Case("neither has seen anything", _parts(3, empty=[(0, 1), (1, 1)])),
         Case("scores in the thousands", _parts(4, size=2000.0)),
+        Case("scores far below zero", _parts(6, shift=-2e5)),
         Case("single precision", _parts(5, dtype=np.float32), rtol=1e-4),
     ]
 
@@ -216,6 +228,19 @@ merge.mistake(
     {"np.where(np.isneginf(peak), 0, peak)": "np.zeros_like(peak)"},
 )
 merge.mistake(
+    "a finite number stands for -inf",
+    "A true logsumexp can lie below it, and then the part is lost. Look for -inf itself.",
+    {"np.where(np.isneginf(peak), 0, peak)": "np.maximum(peak, -1e4)"},
+)
+merge.mistake(
+    "one number is subtracted for all queries",
+    "Queries have scores of their own size. Take the larger logsumexp of each query.",
+    {
+        "peak = np.maximum(logsumexp, other_logsumexp)": "peak = np.zeros_like(logsumexp)"
+        " + max(logsumexp.max(), other_logsumexp.max())"
+    },
+)
+merge.mistake(
     "-inf is subtracted from -inf",
     "Where neither part has seen anything, the difference is NaN. Subtract 0 there.",
     {"np.where(np.isneginf(peak), 0, peak)": "peak"},
@@ -239,7 +264,7 @@ def _row_cases():
         Case("one tile", _row_inputs(1, S=3)),
         Case("tiles of one key", _row_inputs(2, tile=1)),
         Case("as many queries as keys and features", _row_inputs(3, L=4, S=4, d=4, tile=2)),
-        Case("all scores far below zero", _row_inputs(4, shift=-2000.0)),
+        Case("all scores far below zero", _row_inputs(4, shift=-2e5)),
         Case("scores in the thousands", _row_inputs(5, size=2000.0)),
         Case("the first tile is hidden", _row_inputs(6, hidden=[(0, 0, 3), (2, 0, 5)])),
         Case("a query sees nothing", _row_inputs(7, hidden=[(1, 0, 7)])),
@@ -305,9 +330,28 @@ one_pass.mistake(
     },
 )
 one_pass.mistake(
-    "the maximum begins at 0",
-    "If all scores lie far below 0, every exponential is 0. Begin at -inf.",
+    "the maximum begins at 0, or at another finite number",
+    "All scores of a query can lie below it, and then every exponential is 0. Begin at -inf.",
     {"np.full((L, 1), -np.inf, scores.dtype)": "np.zeros((L, 1), scores.dtype)"},
+    {"np.full((L, 1), -np.inf, scores.dtype)": "np.full((L, 1), -1e4, scores.dtype)"},
+    {"np.full((L, 1), -np.inf, scores.dtype)": "np.full((L, 1), -5e4, scores.dtype)"},
+)
+one_pass.mistake(
+    "the last tile is filled with scores of 0",
+    "A score of 0 has the weight e^0. Fill with -inf, or let the last tile be shorter.",
+    lambda scores, v, tile: one_pass.solve(
+        *(_filled(scores, tile, axis=1), _filled(v, tile, axis=0)), tile
+    ),
+)
+one_pass.mistake(
+    "one maximum is taken for all queries",
+    "Queries have scores of their own size. Take the largest score of each: axis=1.",
+    {"part.max(axis=1, keepdims=True)": "part.max()"},
+)
+one_pass.mistake(
+    "the factor is turned round",
+    "The maximum rises, so what was summed shrinks: e^(old maximum − new maximum).",
+    {"np.exp(peak - level)": "np.exp(level - peak)"},
 )
 one_pass.mistake(
     "the last tile is left out when it is not whole",
@@ -334,6 +378,11 @@ one_pass.mistake(
     "e to a score in the thousands is infinite.",
     {"np.where(np.isneginf(higher), 0, higher)": "np.zeros_like(higher)"},
 )
+
+
+def _filled(x, tile, axis):
+    """Add zeros to a whole number of tiles."""
+    return np.pad(x, [(0, -x.shape[a] % tile if a == axis else 0) for a in range(x.ndim)])
 
 
 def _divides_each_time(scores, v, tile):
@@ -443,6 +492,21 @@ backward_of_q.mistake(
     "Each tile adds its part to the gradient of a query.",
     {"grad_q += scale": "grad_q = scale"},
 )
+backward_of_q.mistake(
+    "the scale is applied twice on the way back",
+    "A score is scale times q · k, once: the gradient has the scale once, too.",
+    {"grad_q += scale * (": "grad_q += scale * scale * ("},
+)
+backward_of_q.mistake(
+    "the last tile is left out when it is not whole",
+    "range(0, len(k), tile) begins a last tile that may be shorter; slices end where it ends.",
+    {"range(0, len(k), tile)": "range(0, len(k) - len(k) % tile, tile)"},
+)
+backward_of_q.mistake(
+    "what is subtracted has the wrong sign",
+    "The bracket is grad_weights minus the pull.",
+    {_PULLED: "(grad_weights + pull)"},
+)
 
 
 # 6 ---------------------------------------------------------------------------------------------
@@ -465,7 +529,7 @@ def prefix_bytes():
     Forty requests share a prefix of 2000 tokens, and each has 100 tokens of its own. Keys and
     values have 64 features each, in float16. Answer with three numbers: megabytes (millions of
     bytes) when each request reads all of its tokens, megabytes when the prefix is read once, and
-    the ratio of the two.
+    how many times more the first is.
     """
     return (21.504, 1.536, 14.0)
 
@@ -499,4 +563,14 @@ prefix_bytes.mistake(
     "the tokens of their own are forgotten",
     "After the prefix, each request reads its own 100 tokens.",
     {0: 20.48, 1: 0.512, 2: 40.0},
+)
+prefix_bytes.mistake(
+    "the bytes are counted in units of 2²⁰",
+    "A megabyte is a million bytes here.",
+    {0: 21.504e6 / 2**20, 1: 1.536e6 / 2**20},
+)
+prefix_bytes.mistake(
+    "the ratio is turned round",
+    "Asked for is how many times more is read without sharing.",
+    {2: 1.536 / 21.504},
 )

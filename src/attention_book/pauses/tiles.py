@@ -30,9 +30,14 @@ gigabytes_of_scores.mistake(
 )
 gigabytes_of_scores.mistake(
     "the bytes of a number are left out",
-    "A number of float16 has two bytes.",
+    "A number of float16 has two bytes, and each score is stored, also a hidden one.",
     8.59,
     lambda number: 8.5 <= number <= 8.7,
+)
+gigabytes_of_scores.mistake(
+    "the bytes are counted in units of 2³⁰",
+    "A gigabyte is a billion bytes here.",
+    16,
 )
 gigabytes_of_scores.mistake(
     "the square is left out",
@@ -125,6 +130,11 @@ factor_of_the_sum.mistake(
     lambda number: 0.0008 < number < 0.001,
 )
 factor_of_the_sum.mistake(
+    "the exponent is given",
+    "Asked for is the factor, e to this exponent.",
+    -3,
+)
+factor_of_the_sum.mistake(
     "the sum grows",
     "The level rises, so each exponential below it gets smaller.",
     math.exp(3),
@@ -145,7 +155,7 @@ factor_of_the_sum.mistake(
     "the new sum is given",
     "2.5 · e^(−3) is what is left of the sum. Asked for is the factor alone.",
     2.5 * math.exp(-3),
-    lambda number: 0.122 < number < 0.127,
+    lambda number: 0.1235 < number < 0.1249,
 )
 
 

@@ -10,19 +10,23 @@ import torch
 import triton
 import triton.language as tl
 
+from attention_book.shapes import shapes
+
 
 @triton.jit
 def _forward(
-    q, k, v, output, logsumexp, L, S, scale, CAUSAL: tl.constexpr,
-    D_K: tl.constexpr, D_V: tl.constexpr, WIDE_K: tl.constexpr, WIDE_V: tl.constexpr,
+    q, k, v, output, logsumexp, L, S, scale,
+    CAUSAL: tl.constexpr, D_K: tl.constexpr, D_V: tl.constexpr,
+    WIDE_K: tl.constexpr, WIDE_V: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
-    """One program for each row of tiles of each head; its state never leaves the chip."""
     head = tl.program_id(1).to(tl.int64)
     i = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    a, e = tl.arange(0, WIDE_K), tl.arange(0, WIDE_V)  # features, up to a power of two
+    # features, up to a power of two
+    a, e = tl.arange(0, WIDE_K), tl.arange(0, WIDE_V)
+    at_q = (head * L + i[:, None]) * D_K + a
     of_q = (i[:, None] < L) & (a < D_K)
-    queries = tl.load(q + (head * L + i[:, None]) * D_K + a, mask=of_q, other=0.0)
+    queries = tl.load(q + at_q, mask=of_q, other=0.0)
     peak = tl.full([ROWS], -float("inf"), tl.float32)
     total = tl.zeros([ROWS], tl.float32)
     summed = tl.zeros([ROWS, WIDE_V], tl.float32)
@@ -31,34 +35,43 @@ def _forward(
         end = tl.minimum(S, (tl.program_id(0) + 1) * ROWS + S - L)
     for start in range(0, end, COLUMNS):
         j = start + tl.arange(0, COLUMNS)
-        of_k, of_v = (j < S) & (a[:, None] < D_K), (j[:, None] < S) & (e < D_V)
-        keys = tl.load(k + (head * S + j) * D_K + a[:, None], mask=of_k, other=0.0)
-        values = tl.load(v + (head * S + j[:, None]) * D_V + e, mask=of_v, other=0.0)
-        scores = tl.dot(queries, keys, input_precision="ieee") * (scale * 1.4426950408889634)
+        at_k = (head * S + j) * D_K + a[:, None]
+        of_k = (j < S) & (a[:, None] < D_K)
+        keys = tl.load(k + at_k, mask=of_k, other=0.0)
+        at_v = (head * S + j[:, None]) * D_V + e
+        of_v = (j[:, None] < S) & (e < D_V)
+        values = tl.load(v + at_v, mask=of_v, other=0.0)
+        scores = tl.dot(queries, keys, input_precision="ieee")
+        scores *= scale * 1.4426950408889634  # log2(e)
         seen = j < S
         if CAUSAL:
             seen = seen & (j <= i[:, None] + S - L)
         scores = tl.where(seen, scores, -float("inf"))
         higher = tl.maximum(peak, tl.max(scores, 1))
-        level = tl.where(higher == -float("inf"), 0.0, higher)  # nothing was seen yet
+        nothing = higher == -float("inf")  # was seen yet
+        level = tl.where(nothing, 0.0, higher)
         exponentials = tl.exp2(scores - level[:, None])
         shrink = tl.exp2(peak - level)
         total = shrink * total + tl.sum(exponentials, 1)
-        weighted = tl.dot(exponentials.to(values.dtype), values, input_precision="ieee")
+        exponentials = exponentials.to(values.dtype)
+        weighted = tl.dot(exponentials, values, input_precision="ieee")
         summed = shrink[:, None] * summed + weighted
         peak = higher
     divided = summed / tl.where(total == 0, 1.0, total)[:, None]
-    to_output = output + (head * L + i[:, None]) * D_V + e
-    tl.store(to_output, divided.to(output.dtype.element_ty), (i[:, None] < L) & (e < D_V))
-    tl.store(logsumexp + head * L + i, (peak + tl.log2(total)) * 0.6931471805599453, i < L)
+    divided = divided.to(output.dtype.element_ty)
+    at_output = (head * L + i[:, None]) * D_V + e
+    tl.store(output + at_output, divided, (i[:, None] < L) & (e < D_V))
+    in_e = (peak + tl.log2(total)) * 0.6931471805599453  # ln(2)
+    tl.store(logsumexp + head * L + i, in_e, i < L)
 
 
+@shapes(torch, "q: * L d_k, k: * S d_k, v: * S d_v -> * L d_v, * L", widens=False, narrows=False)
 def attend(q, k, v, *, causal=False, rows=64, columns=64):
-    """Return outputs and logsumexps, (..., L, d_v) and (..., L), of (..., L or S, d) tensors.
+    """Return the partial result for these keys: their output, and the logsumexp of their scores.
 
-    All lie on one GPU, in float16, bfloat16 or float32, and have the same leading dimensions. The
-    tiles are powers of two, at least 16. ``causal`` is aligned at the end; a query that sees
-    nothing gets zeros and -inf. The logsumexps are in float32.
+    All lie on one GPU, in float16, bfloat16 or float32. The tiles are powers of two, at least 16.
+    ``causal`` is aligned at the end; a query that sees nothing gets zeros and -inf. The logsumexps
+    are in float32.
 
     Source:
         T. Dao, "FlashAttention-2", 2024, algorithm 1. Departures: exponentials of base 2, as in

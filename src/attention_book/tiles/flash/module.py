@@ -19,17 +19,17 @@ ROWS, COLUMNS = 256, 512  # of a tile: half a megabyte of scores in float32
 def attention(q, k, v, *, mask=None, causal=False, rows=ROWS, columns=COLUMNS):
     """Answer each query with the average of the values, weighted by how its key matches.
 
-    Time is that of plain attention; memory beyond the output is one number for each query and a
-    few tiles. ``causal`` hides later keys, aligned at the end, and needs no mask; with a mask both
-    must allow a key. Tiles in which nothing may be seen are skipped. A query that may attend to
-    nothing gets zeros, and so do the gradients through it.
+    Time is that of plain attention; memory beyond the output is one number for each query and two
+    tiles, and a copy of what broadcasts over heads. ``causal`` hides later keys, aligned at the
+    end, and needs no mask; with a mask both must allow a key. Tiles in which nothing may be seen
+    are skipped. A query that may attend to nothing gets zeros, and so do the gradients through it.
 
     Source:
         T. Dao et al., "FlashAttention: Fast and Memory-Efficient Exact Attention with
-        IO-Awareness", 2022, algorithms 1 and 4; T. Dao, "FlashAttention-2", 2024, section 3.1,
-        for the order of the loops and the one division at the end. Departures: the tiles are
-        tensors of PyTorch and no part of a kernel, an empty row gives zeros, half precision is
-        computed in single, and there is no dropout.
+        IO-Awareness", 2022, algorithms 1 and 4; T. Dao, "FlashAttention-2", 2024, algorithm 1,
+        for the order of the loops forward. Departures: the tiles are tensors of PyTorch and no
+        part of a kernel, each is divided by its own sum and merged by its logsumexp, an empty row
+        gives zeros, half precision is computed in single, and there is no dropout.
     """
     return _attend(q, k, v, mask, causal, rows, columns)[0]
 
@@ -55,7 +55,7 @@ def attend(q, k, v, *, mask=None, causal=False, rows=ROWS, columns=COLUMNS):
 def _attend(q, k, v, mask, causal, rows, columns):
     leading = torch.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
     q, k, v = (x.expand(*leading, *x.shape[-2:]) for x in (q, k, v))
-    tiles = _Tiles(leading, q.shape[-2], k.shape[-2], mask, causal, rows, columns)
+    tiles = _Tiles(leading, q.shape[-2], k.shape[-2], q.device, mask, causal, rows, columns)
     heads = (x.reshape(tiles.heads, *x.shape[-2:]) for x in (q, k, v))
     output, logsumexp = _Flash.apply(*heads, tiles)
     return output.view(*leading, *output.shape[1:]), logsumexp.view(*leading, q.shape[-2])
@@ -66,7 +66,8 @@ class _Flash(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, q, k, v, tiles):
-        output, scale = q.new_zeros(*q.shape[:-1], v.shape[-1]), 1 / math.sqrt(q.shape[-1])
+        scale = 1 / math.sqrt(q.shape[-1])
+        output = q.new_zeros(*q.shape[:-1], v.shape[-1])
         logsumexp = q.new_full((*q.shape[:-1], 1), -torch.inf)
         for heads, rows in tiles.rows():
             scaled = q[heads, rows] * scale
@@ -74,10 +75,13 @@ class _Flash(torch.autograd.Function):
             for columns, hidden in tiles.columns(heads, rows):
                 weights, of_tile = _weights(scaled, k[heads, columns], hidden)
                 together = torch.logaddexp(so_far, of_tile)
-                level = together.masked_fill(together == -torch.inf, 0)  # nothing was seen yet
+                nothing = together == -torch.inf  # was seen yet
+                level = together.masked_fill(nothing, 0)
+                share = (of_tile - level).exp()
                 merged.mul_((so_far - level).exp())
-                merged.addcmul_(weights @ v[heads, columns], (of_tile - level).exp())
+                merged.addcmul_(weights @ v[heads, columns], share)
                 so_far.copy_(together)
+                del weights  # before the next tile is made
         ctx.save_for_backward(q, k, v, output, logsumexp)
         ctx.tiles = tiles
         return output, logsumexp[..., 0]
@@ -87,11 +91,14 @@ class _Flash(torch.autograd.Function):
     def backward(ctx, grad_output, grad_logsumexp):
         q, k, v, output, logsumexp = ctx.saved_tensors
         grad_q, grad_k, grad_v = (torch.zeros_like(x) for x in (q, k, v))
-        level = logsumexp.masked_fill(logsumexp == -torch.inf, torch.inf)  # all weights are 0
-        pull = (grad_output * output).sum(dim=-1, keepdim=True) - grad_logsumexp[..., None]
+        nothing = logsumexp == -torch.inf  # was seen
+        level = logsumexp.masked_fill(nothing, 0)
+        pull = (grad_output * output).sum(dim=-1, keepdim=True)
+        pull -= grad_logsumexp[..., None]
         scale = 1 / math.sqrt(q.shape[-1])
         for heads, rows in ctx.tiles.rows():
-            scaled, pushed = q[heads, rows] * scale, grad_output[heads, rows]
+            scaled = q[heads, rows] * scale
+            pushed = grad_output[heads, rows]
             for columns, hidden in ctx.tiles.columns(heads, rows):
                 weights, of_tile = _weights(scaled, k[heads, columns], hidden)
                 weights.mul_((of_tile - level[heads, rows]).exp())
@@ -100,6 +107,7 @@ class _Flash(torch.autograd.Function):
                 grad_scores = grad_weights.sub_(pull[heads, rows]).mul_(weights)
                 grad_q[heads, rows].baddbmm_(grad_scores, k[heads, columns])
                 grad_k[heads, columns].baddbmm_(grad_scores.mT, scaled)
+                del weights, grad_weights, grad_scores
         return grad_q.mul_(scale), grad_k, grad_v, None
 
 
@@ -111,24 +119,27 @@ def _weights(q, k, hidden):
     scores = q @ k.mT
     if hidden is not None:
         scores.masked_fill_(hidden, -torch.inf)
-    weights, peak = torch.softmax(scores, dim=-1), scores.amax(dim=-1, keepdim=True)
+    peak = scores.amax(dim=-1, keepdim=True)
+    weights = torch.softmax(scores, dim=-1)
     if hidden is not None:
-        weights.masked_fill_(hidden, 0)  # a row that sees nothing here was NaN
+        weights.masked_fill_(hidden, 0)  # an empty row was NaN
     logsumexp = peak - weights.amax(dim=-1, keepdim=True).log()
-    return weights, logsumexp.masked_fill_(peak == -torch.inf, -torch.inf)
+    nothing = peak == -torch.inf  # was seen in this tile
+    return weights, logsumexp.masked_fill_(nothing, -torch.inf)
 
 
 class _Tiles:
     """Which tiles there are, and what is hidden in each: those that see nothing are left out."""
 
-    def __init__(self, leading, L, S, mask, causal, rows, columns):
+    def __init__(self, leading, L, S, device, mask, causal, rows, columns):
         self.heads, self.L, self.S, self.causal = math.prod(leading), L, S, causal
+        self.device = device
         self.height, self.width = min(rows, max(L, 1)), min(columns, max(S, 1))
         self.at_once = max(1, rows * columns // (self.height * self.width))  # many small heads
         self.mask = mask
         if mask is not None:
             mask = mask.expand(*torch.broadcast_shapes(mask.shape, (L, S)))
-            masks = torch.arange(math.prod(mask.shape[:-2]), device=mask.device)
+            masks = torch.arange(math.prod(mask.shape[:-2]), device=device)
             self.mask_of = masks.view(mask.shape[:-2]).expand(leading).flatten()
             self.mask = mask.reshape(len(masks), L, S)
 
@@ -145,11 +156,9 @@ class _Tiles:
         for columns in _cut(end, self.width):
             hidden = None
             if self.causal and columns.stop - 1 > rows.start + past:
-                device = self.mask.device if self.mask is not None else None
-                i = torch.arange(rows.start, rows.stop, device=device)
-                hidden = (
-                    torch.arange(columns.start, columns.stop, device=device) > i[:, None] + past
-                )
+                i = torch.arange(rows.start, rows.stop, device=self.device)
+                j = torch.arange(columns.start, columns.stop, device=self.device)
+                hidden = j > i[:, None] + past
             if self.mask is not None:
                 seen = self.mask[:, rows, columns][self.mask_of[heads]]
                 seen = seen if hidden is None else seen & ~hidden

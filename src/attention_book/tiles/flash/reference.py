@@ -59,9 +59,9 @@ def backward(q, k, v, grad_output, *, rows, columns, mask=None):
         T. Dao et al., "FlashAttention", 2022, appendix B.2 and algorithm 4.
     """
     output, logsumexp = attend(q, k, v, rows=rows, columns=columns, mask=mask)
-    level = np.where(np.isneginf(logsumexp), np.inf, logsumexp)[..., None]  # all weights are 0
+    level = np.where(np.isneginf(logsumexp), 0, logsumexp)[..., None]
     pull = (grad_output * output).sum(axis=-1, keepdims=True)
-    grad_q, grad_k, grad_v = np.zeros_like(q), np.zeros_like(k), np.zeros_like(v)
+    grad_q, grad_k, grad_v = (np.zeros_like(x) for x in (q, k, v))
     scale = 1 / math.sqrt(q.shape[-1])
     for i, j, seen in _tiles(q.shape[-2], k.shape[-2], rows, columns, mask):
         scores = scale * q[..., i, :] @ k[..., j, :].mT

@@ -19,8 +19,8 @@ def attend(q, k, v, *, mask=None):
     once for all of them.
 
     Source:
-        J. Juravsky et al., "Hydragen: High-Throughput LLM Inference with Shared Prefixes", 2024,
-        section 3.1. Departure: no keys are a result, too.
+        J. Juravsky et al., "Hydragen: High-Throughput LLM Inference with Shared Prefixes", 2024.
+        Departure: no keys are a result, too.
     """
     scores = torch.einsum("...id,...jd->...ij", q, k) / math.sqrt(q.shape[-1])
     if mask is not None:
@@ -43,8 +43,7 @@ def merge(output, logsumexp, other, other_logsumexp):
     counts twice.
 
     Source:
-        J. Juravsky et al., "Hydragen: High-Throughput LLM Inference with Shared Prefixes", 2024,
-        section 3.1.
+        J. Juravsky et al., "Hydragen: High-Throughput LLM Inference with Shared Prefixes", 2024.
     """
     level = _level(torch.maximum(logsumexp, other_logsumexp))
     one, two = (logsumexp - level).exp(), (other_logsumexp - level).exp()
@@ -66,7 +65,7 @@ def attention(q, k, v, *, tile, mask=None):
     Source:
         M. Milakov and N. Gimelshein, "Online normalizer calculation for softmax", 2018,
         algorithm 3; M. Rabe and C. Staats, "Self-attention Does Not Need O(n²) Memory", 2021,
-        section 2, for the values. Departure: an empty row gives zeros.
+        section 3, for the values. Departure: an empty row gives zeros.
     """
     L, S = q.shape[-2], k.shape[-2]
     if mask is not None:

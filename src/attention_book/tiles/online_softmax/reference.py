@@ -23,8 +23,8 @@ def attend(q, k, v, *, mask=None):
     A query that may attend to none of them gets zeros and -inf.
 
     Source:
-        J. Juravsky et al., "Hydragen: High-Throughput LLM Inference with Shared Prefixes", 2024,
-        section 3.1. Departure: no keys are a result, too.
+        J. Juravsky et al., "Hydragen: High-Throughput LLM Inference with Shared Prefixes", 2024.
+        Departure: no keys are a result, too.
     """
     scores = _scores(q, k, mask)
     peak = scores.max(axis=-1, keepdims=True, initial=-np.inf)
@@ -32,8 +32,9 @@ def attend(q, k, v, *, mask=None):
     exponentials = np.exp(scores - peak)
     total = exponentials.sum(axis=-1, keepdims=True)
     output = exponentials @ v / np.where(total == 0, 1, total)
-    with np.errstate(divide="ignore"):  # the logarithm of 0 is -inf, as it should be
-        return output, (peak + np.log(total))[..., 0]
+    with np.errstate(divide="ignore"):  # log(0) is -inf, as it should be
+        logsumexp = (peak + np.log(total))[..., 0]
+    return output, np.full(output.shape[:-1], logsumexp)
 
 
 @shapes(
@@ -51,16 +52,16 @@ def merge(output, logsumexp, other, other_logsumexp):
     counts twice.
 
     Source:
-        J. Juravsky et al., "Hydragen: High-Throughput LLM Inference with Shared Prefixes", 2024,
-        section 3.1.
+        J. Juravsky et al., "Hydragen: High-Throughput LLM Inference with Shared Prefixes", 2024.
     """
     peak = np.maximum(logsumexp, other_logsumexp)
     peak = np.where(np.isneginf(peak), 0, peak)
     one, two = np.exp(logsumexp - peak), np.exp(other_logsumexp - peak)
     total = one + two
     merged = one[..., None] * output + two[..., None] * other
+    divisor = np.where(total == 0, 1, total)[..., None]
     with np.errstate(divide="ignore"):
-        return merged / np.where(total == 0, 1, total)[..., None], peak + np.log(total)
+        return merged / divisor, peak + np.log(total)
 
 
 @shapes(
@@ -77,7 +78,7 @@ def attention(q, k, v, *, tile, mask=None):
     Source:
         M. Milakov and N. Gimelshein, "Online normalizer calculation for softmax", 2018,
         algorithm 3; M. Rabe and C. Staats, "Self-attention Does Not Need O(n²) Memory", 2021,
-        section 2, for the values. Departure: an empty row gives zeros.
+        section 3, for the values. Departure: an empty row gives zeros.
     """
     L, S = q.shape[-2], k.shape[-2]
     if mask is not None:

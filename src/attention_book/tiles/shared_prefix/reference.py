@@ -19,7 +19,7 @@ def attention(q, prefix_k, prefix_v, k, v, *, mask=None):
     its own keys.
 
     Source:
-        J. Juravsky et al., "Hydragen: High-Throughput LLM Inference with Shared Prefixes", 2024,
-        section 3. Departure: an empty row gives zeros.
+        J. Juravsky et al., "Hydragen: High-Throughput LLM Inference with Shared Prefixes", 2024.
+        Departure: an empty row gives zeros.
     """
     return merge(*attend(q, prefix_k, prefix_v), *attend(q, k, v, mask=mask))[0]
