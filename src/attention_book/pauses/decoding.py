@@ -233,8 +233,8 @@ rows_after_the_prompt.mistake(
 )
 rows_after_the_prompt.mistake(
     "the rows that nobody sees are taken to be all but the window",
-    "20 - 6 = 14 is what the prompt's last token does not see. The next token sees one row less, and "
-    "the question is what stays.",
+    "14 rows lie outside the window of the prompt's last token. The question is how many the token "
+    "after it still needs.",
     14,
 )
 rows_after_the_prompt.mistake(
