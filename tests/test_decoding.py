@@ -163,6 +163,12 @@ def test_a_window_drops_what_no_sequence_of_the_batch_sees(attend):
     assert state["rows"].shape[-2] == 2
 
 
+def test_a_window_holds_on_to_no_memory_of_a_long_prompt():
+    q, k, v = tensors(*normal((300, K), (300, K), (300, V)))
+    _, state = torch_cache.attend(q, k, v, window=4)
+    assert state["rows"].untyped_storage().nbytes() == 3 * (K + V) * 8
+
+
 @both
 def test_a_state_may_be_used_twice(attend):
     """Two ways to go on from one beginning: neither touches what the other reads."""

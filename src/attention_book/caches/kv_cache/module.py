@@ -137,7 +137,7 @@ def _what_is_still_seen(state, window):
     return (
         state
         | {
-            "rows": state["rows"][..., first:, :].clone(),  # a view would keep the whole past
+            "rows": state["rows"][..., first:, :].clone(),  # a view would keep all that was read
             "positions": state["positions"][..., first:],
         }
     )
