@@ -163,6 +163,12 @@ def test_a_window_drops_what_no_sequence_of_the_batch_sees(attend):
     assert state["rows"].shape[-2] == 2
 
 
+def test_a_window_holds_on_to_no_memory_of_a_long_prompt():
+    q, k, v = tensors(*normal((300, K), (300, K), (300, V)))
+    _, state = torch_cache.attend(q, k, v, window=4)
+    assert state["rows"].untyped_storage().nbytes() == 3 * (K + V) * 8
+
+
 @both
 def test_a_state_may_be_used_twice(attend):
     """Two ways to go on from one beginning: neither touches what the other reads."""
@@ -389,6 +395,87 @@ def test_repeat_is_not_repeat_interleave():
         for copies in (lambda y: y.repeat(3, 1, 1), lambda y: y.repeat_interleave(3, 0))
     )
     assert (one - other).abs().max() > 0.1
+
+
+def masks_that_the_kernel_gets(function):
+    """The masks of each call of PyTorch's attention: their shape, "causal", or None."""
+    found, kernel = [], F.scaled_dot_product_attention
+
+    def watched(q, k, v, attn_mask=None, is_causal=False, **options):
+        found.append("causal" if is_causal else attn_mask if attn_mask is None else attn_mask.shape)
+        return kernel(q, k, v, attn_mask=attn_mask, is_causal=is_causal, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(F, "scaled_dot_product_attention", watched)
+        function()
+    return found
+
+
+def layers_of_all_kinds():
+    return {
+        "groups": layer(2),
+        "multi-head": layer(6),
+        "multi-query": layer(1),
+        "latents": of_torch(),
+        "absorbed": of_torch().absorbed,
+    }
+
+
+@pytest.mark.parametrize("kind", ["groups", "multi-head", "multi-query", "latents"])
+@torch.no_grad()
+def test_a_mask_is_made_only_where_something_is_hidden(kind):
+    attend, (x,) = layers_of_all_kinds()[kind], tensors(*normal((B, N, D)))
+    _, state = attend(x)
+    one = x[:, :1]
+    real = torch.tensor([[True] * N, [False] * 4 + [True] * 5])
+    _, padded = attend(x, real=real)
+    assert masks_that_the_kernel_gets(lambda: attend(x)) == ["causal"]
+    assert masks_that_the_kernel_gets(lambda: attend(one, state=state)) == [None]
+    assert masks_that_the_kernel_gets(lambda: attend(one)) == [None]
+    (few,) = masks_that_the_kernel_gets(lambda: attend(x[:, :3], state=state))
+    assert few.numel() == 3 * (N + 3)  # not once for each head, nor for each sequence
+    (hidden,) = masks_that_the_kernel_gets(lambda: attend(one, state=padded))
+    assert hidden.numel() == B * (N + 1)
+    (both,) = masks_that_the_kernel_gets(lambda: attend(x, real=real))
+    assert both.numel() == B * N * N
+
+
+@torch.no_grad()
+def test_one_token_needs_no_mask_in_the_other_forms():
+    attend, (x,) = of_torch().absorbed, tensors(*normal((B, N, D)))
+    _, state = attend(x)
+    assert masks_that_the_kernel_gets(lambda: attend(x[:, :1], state=state)) == [None]
+    q, k, v = tensors(*normal((H, N, K), (H, N, K), (H, N, V)))
+    new = [y[:, :1] for y in (q, k, v)]
+    for window in (None, 4):
+        _, state = torch_cache.attend(q, k, v, window=window)
+        options = {"state": state, "window": window}
+        assert masks_that_the_kernel_gets(lambda o=options: torch_cache.attend(*new, **o)) == [None]
+    assert masks_that_the_kernel_gets(lambda: torch_cache.attend(q, k, v)) == ["causal"]
+
+
+@pytest.mark.parametrize("groups", [1, 2, 8])
+@pytest.mark.parametrize("lead", [(), (2,)])
+def test_a_prompt_is_read_without_a_matrix_of_weights(groups, lead):
+    """Neither forward nor back: one matrix of n by n numbers in single precision is 4 MiB."""
+    n, attend = 1024, GroupedQueryAttention(16, 8, groups)
+    x = torch.randn(*lead, n, 16)
+    largest = cost.largest_tensor_bytes(lambda: attend(x))
+    assert largest <= n * n  # the mask, a byte for each pair
+    read = cost.peak_allocation(lambda: attend(x))
+    trained = cost.peak_allocation(lambda: attend(x)[0].sum().backward())
+    assert read < 4 * n * n
+    assert trained < 4 * n * n
+
+
+@pytest.mark.parametrize("groups", [1, 2, 8])
+@torch.no_grad()
+def test_a_step_copies_no_key_for_the_heads_of_a_group(groups):
+    attend = GroupedQueryAttention(64, 8, groups)
+    _, state = attend(torch.randn(999, 64))
+    one = torch.randn(1, 64)
+    rows = 1000 * groups * 16 * 4
+    assert cost.largest_tensor_bytes(lambda: attend(one, state=state)) == max(rows, 4 * 64 * 64)
 
 
 def test_gradients_of_groups():

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch.nn.attention.bias import causal_lower_right
 
+from attention_book.exercises.decoding import places, step
+
 from . import right, wrong
 
 
@@ -74,6 +76,33 @@ def places_in_torch(real, start):
     return (start[:, None] + real.cumsum(1) - 1).masked_fill(~real, -1).numpy()
 
 
+def step_filled(q, k, v, keys, values):
+    keys, values = np.vstack([keys, k]), np.vstack([values, v])
+    late = len(keys) - len(q) + np.arange(len(q))
+    scores = np.where(
+        np.arange(len(keys)) <= late[:, None], q @ keys.T * q.shape[1] ** -0.5, -np.inf
+    )
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return [weights / weights.sum(axis=1, keepdims=True) @ values, keys, values]
+
+
+def places_by_arithmetic(real, start):
+    return (start[:, None] + real.cumsum(axis=1)) * real - 1
+
+
+def grouped_by_axes(q, k, v):
+    G, L, S = len(k), q.shape[1], k.shape[1]
+    q = q.reshape(G, -1, L, q.shape[2]) / q.dtype.type(math.sqrt(q.shape[2]))
+    scores = np.einsum("gmld,gsd->gmls", q, k)
+    scores[..., ~np.tri(L, S, S - L, dtype=bool)] = -np.inf
+    weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return np.einsum("gmls,gsd->gmld", weights, v).reshape(-1, L, v.shape[2])
+
+
+right("decoding.step", step_filled)
+right("decoding.places", places_by_arithmetic)
+right("decoding.grouped_attention", grouped_by_axes)
 right("decoding.step", step_in_torch, step_one_by_one)
 right("decoding.grouped_attention", grouped_in_torch, grouped_by_loop)
 right("decoding.wide_query", wide_by_einsum, wide_in_torch)
@@ -83,25 +112,57 @@ right("decoding.step_by_hand", [5.75, 5.4286, 1], (5.75, 38 / 7, 1.0))
 
 # Wrong answers -----------------------------------------------------------------------------------
 
+
+def step_without_a_past(q, k, v, keys, values):
+    return step.solve(q, k, v, keys, values) if len(keys) else (0 * v, k, v)
+
+
 wrong(
     "decoding.step",
+    ("every call has five tokens before it", {"len(keys) - len(q), dtype": "5, dtype"}),
+    ("the new rows alone are returned", lambda *x: (step.solve(*x)[0], x[1], x[2])),
+    ("nothing is kept, so zeros", step_without_a_past),
+    (
+        "softmax over the queries",
+        {"softmax(scores, mask=mask)": "softmax(scores.T, mask=mask.T).T"},
+    ),
     ("one output only", {"@ values, keys, values": "@ values[:, :1], keys, values"}),
     ("keys and values exchanged", lambda q, k, v, keys, values: (q, values, keys)),
     ("scores divided by d_k", {"math.sqrt(q.shape[1])": "q.shape[1]"}),
 )
 wrong(
     "decoding.grouped_attention",
+    ("the scale counts the heads of a group", {"(q.shape[2])": "(q.shape[2] * members)"}),
+    (
+        "queries before heads",
+        {"return softmax(scores, mask=mask) @ v": "return (softmax(scores, mask=mask) @ v).mT"},
+    ),
     ("the groups in reverse", {"np.repeat(k, members": "np.repeat(k[::-1], members"}),
-    ("heads summed", {"dtype=bool)) @ v": "dtype=bool)).mean(axis=0) @ v"}),
+    ("heads summed", {"mask=mask) @ v": "mask=mask).mean(axis=0) @ v"}),
     ("keys as values", {"np.repeat(v, members, axis=0)": "np.repeat(k, members, axis=0)"}),
 )  # fmt: skip
 wrong(
     "decoding.wide_query",
+    ("not multiplied at all", {"q @ W_uk.T": "q"}),
+    ("the inverse of the matrix", {"W_uk.T": "np.linalg.pinv(W_uk)"}),
+    (
+        "the sum of two roots",
+        {"q.shape[1] + q_r.shape[1])": "q.shape[1]) + math.sqrt(q_r.shape[1])"},
+    ),
     ("without the turned part", {"[q_r, q @ W_uk.T]": "[0 * q_r, q @ W_uk.T]"}),
     ("the sign of the turned part", {"[q_r, q @ W_uk.T]": "[-q_r, q @ W_uk.T]"}),
 )
 wrong(
     "decoding.places",
+    (
+        "counted back from the start",
+        {"np.cumsum(real, axis=1) - 1": "-real[:, ::-1].cumsum(axis=1)[:, ::-1]"},
+    ),
+    ("another mark for padding", {"here, -1": "here, -2"}),
+    (
+        "zeros where a sequence is padding alone",
+        lambda real, start: places.solve(real, start) * real.any(axis=1)[:, None],
+    ),
     ("counted from the end", {"np.cumsum(real, axis=1)": "np.cumsum(real[:, ::-1], axis=1)"}),
     ("as truths", {"np.where(real, here, -1)": "here > 0"}),
 )

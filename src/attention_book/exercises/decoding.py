@@ -48,6 +48,7 @@ bytes_kept.mistake(
     "one layer was counted",
     "Each of the 40 layers has a cache of its own.",
     {0: 4096, 1: 0.125, 2: 1152},
+    lambda answer: answer[0] == 4096 or answer[2] == 1152,
 )
 bytes_kept.mistake(
     "numbers were counted, not bytes",
@@ -63,6 +64,18 @@ bytes_kept.mistake(
     "the GiB are thousands of millions of bytes",
     "A GiB has 2³⁰ bytes.",
     {1: 5.36870912},
+)
+bytes_kept.mistake(
+    "the second number is not in GiB",
+    "A GiB has 2³⁰ bytes: 1024 MiB.",
+    {1: 5120},
+    lambda answer: answer[0] == 163840 and answer[1] in (5120, 5 * 2**30, 5 * 2**20),
+)
+bytes_kept.mistake(
+    "a latent is kept for each group or head",
+    "All heads of a layer make their keys and values from one latent.",
+    {2: 368640},
+    lambda answer: answer[0] == 163840 and answer[2] in (368640, 1474560),
 )
 bytes_kept.mistake(
     "the latent is kept twice",
@@ -111,6 +124,17 @@ step_by_hand.mistake(
     "the window counts the rows beside the new one",
     "A window of 2 is the token itself and one before it.",
     {1: 5.75},
+    lambda answer: abs(answer[0] - 5.75) < 0.02 and abs(answer[1] - 5.75) < 0.02,
+)
+step_by_hand.mistake(
+    "the window is the new token alone",
+    "A window of 2 is the token itself and one before it.",
+    {1: 6.0},
+)
+step_by_hand.mistake(
+    "the state keeps nothing",
+    "The next token sees itself and one row before it, which has to be there.",
+    {2: 0},
 )
 step_by_hand.mistake(
     "the state keeps as many rows as the window has",
@@ -141,12 +165,26 @@ step_by_hand.mistake(
 
 # 3 ---------------------------------------------------------------------------------------------
 
+_SCALED_AGAIN = "((w := softmax({0}) * {1}) / w.sum(axis=-1, keepdims=True))"
+_NOT_SHIFTED = "((w := np.exp({0}) * {1}) / w.sum(axis=-1, keepdims=True))"
+
 
 def _step_inputs(seed, n=3, m=5, d_k=4, d_v=2, dtype=np.float64, size=1.0):
     rng = np.random.default_rng(seed)
     shapes = (n, d_k), (n, d_k), (n, d_v), (m, d_k), (m, d_v)
     q, *others = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
     return q * dtype(size), *others
+
+
+def _step_hidden():
+    """The later a key, the larger its score: from -30 000 to 30 000."""
+    rng = np.random.default_rng(6)
+    q, k, v, keys, values = (
+        rng.standard_normal(s) for s in ((3, 2), (3, 2), (3, 4), (1, 2), (1, 4))
+    )
+    q, k, keys = 0.1 * q, 0.1 * k, 0.1 * keys
+    q[:, 0], k[:, 0], keys[:, 0] = 3e4 * 2**0.5, [-0.99999, 0.0, 1.0], -1.0
+    return q, k, v, keys, values
 
 
 def _step_cases():
@@ -156,6 +194,7 @@ def _step_cases():
         Case("nothing is kept yet", _step_inputs(2, n=4, m=0)),
         Case("more new than kept", _step_inputs(3, n=6, m=2, d_k=3, d_v=5)),
         Case("scores in the thousands", _step_inputs(4, size=3000.0)),
+        Case("what is hidden scores far more than what is seen", _step_hidden()),
         Case("single precision", _step_inputs(5, dtype=np.float32), rtol=1e-4),
     ]
 
@@ -172,7 +211,7 @@ def _step_cases():
     ],
 )
 def step(q, k, v, keys, values):
-    """Return the outputs of new tokens, and the keys and values of all.
+    """Return the outputs of new tokens, and the keys and values of all, in the dtype of q.
 
     Shapes: q and k (n, d_k), v (n, d_v) of the new tokens; keys (m, d_k), values (m, d_v) of
     those before them. Returns outputs (n, d_v), keys (m + n, d_k), values (m + n, d_v).
@@ -229,6 +268,44 @@ step.mistake(
     "Divide the scores by √d_k.",
     {" / math.sqrt(q.shape[1])": ""},
 )
+step.mistake(
+    "the new tokens see only what was kept",
+    "Their own rows are appended first: token i sees the places up to m + i.",
+    {_MASK: f"{_MASK} & (np.arange(len(keys)) < len(keys) - len(q))"},
+)
+step.mistake(
+    "the new tokens see only each other",
+    "They see what was kept, too: that is what the cache is for.",
+    {_MASK: f"{_MASK} & (np.arange(len(keys)) >= len(keys) - len(q))"},
+)
+step.mistake(
+    "the mask comes after the softmax",
+    "Hide the scores, not the weights: what is hidden has taken its part of the sum by then, and "
+    "may have taken all.",
+    {"softmax(scores, mask=mask)": "(softmax(scores) * mask)"},
+    {"softmax(scores, mask=mask)": _SCALED_AGAIN.format("scores", "mask")},
+)
+step.mistake(
+    "what is hidden has a finite score",
+    "A hidden key gets the weight 0 whatever the others score: its score is -inf.",
+    {"softmax(scores, mask=mask)": "softmax(scores * mask)"},
+    {"softmax(scores, mask=mask)": "softmax(np.where(mask, scores, -1e4))"},
+    {"softmax(scores, mask=mask)": "softmax(scores - 1e4 * ~mask)"},
+)
+step.mistake(
+    "the mask is turned round",
+    "True says that a key may be seen.",
+    {"mask=mask": "mask=~mask"},
+)
+step.mistake(
+    *faults.no_shift({"softmax(scores, mask=mask)": _NOT_SHIFTED.format("scores", "mask")})
+)
+step.mistake(
+    *faults.double(
+        {"math.sqrt(q.shape[1])": "np.sqrt(q.shape[1])"},
+        hint="Leave the dtype as it came. np.sqrt of a whole number is a double, math.sqrt is not.",
+    )
+)
 
 
 # 4 ---------------------------------------------------------------------------------------------
@@ -241,6 +318,14 @@ def _grouped_inputs(seed, H=6, G=2, L=3, S=5, d_k=4, d_v=2, dtype=np.float64, si
     return q * dtype(size), k, v
 
 
+def _grouped_hidden():
+    """The later a key, the larger its score: from -30 000 to 30 000."""
+    q, k, v = _grouped_inputs(7, L=3, S=4, d_k=2, size=0.1)
+    k = 0.1 * k
+    q[..., 0], k[..., 0] = 3e4 * 2**0.5, [-1.0, -0.99999, 0.0, 1.0]
+    return q, k, v
+
+
 def _grouped_cases():
     return [
         Case("six heads in two groups", _grouped_inputs(0)),
@@ -249,6 +334,7 @@ def _grouped_cases():
         Case("a group for each head", _grouped_inputs(3, H=3, G=3)),
         Case("one query", _grouped_inputs(4, L=1, S=7)),
         Case("scores in the thousands", _grouped_inputs(5, size=3000.0)),
+        Case("what is hidden scores far more than what is seen", _grouped_hidden()),
         Case("single precision", _grouped_inputs(6, dtype=np.float32), rtol=1e-4),
     ]
 
@@ -265,7 +351,7 @@ def _grouped_cases():
     ],
 )
 def grouped_attention(q, k, v):
-    """Return causal grouped-query attention, (H, L, d_v).
+    """Return causal grouped-query attention, (H, L, d_v), in the dtype of q.
 
     Shapes: q (H, L, d_k), k (G, S, d_k), v (G, S, d_v); G divides H, and the last query stands
     at the last key.
@@ -273,7 +359,8 @@ def grouped_attention(q, k, v):
     members, L, S = len(q) // len(k), q.shape[1], k.shape[1]
     k, v = np.repeat(k, members, axis=0), np.repeat(v, members, axis=0)
     scores = q @ k.swapaxes(1, 2) / math.sqrt(q.shape[2])
-    return softmax(scores, mask=np.tri(L, S, S - L, dtype=bool)) @ v
+    mask = np.tri(L, S, S - L, dtype=bool)
+    return softmax(scores, mask=mask) @ v
 
 
 _K, _V = "np.repeat(k, members, axis=0)", "np.repeat(v, members, axis=0)"
@@ -310,7 +397,7 @@ grouped_attention.mistake(
 grouped_attention.mistake(
     "there is no mask",
     "A query sees the keys up to its own place.",
-    {", mask=np.tri(L, S, S - L, dtype=bool)": ""},
+    {", mask=mask": ""},
 )
 grouped_attention.mistake(
     "the scale is the root of the number of keys",
@@ -321,6 +408,55 @@ grouped_attention.mistake(
     "there is no scale",
     "Divide the scores by √d_k.",
     {" / math.sqrt(q.shape[2])": ""},
+)
+grouped_attention.mistake(
+    "the number of groups is taken for the size of a group",
+    "A group has H // G heads, so head h reads group h // (H // G).",
+    {
+        _K: "k[np.arange(len(q)) // len(k) % len(k)]",
+        _V: "v[np.arange(len(q)) // len(k) % len(k)]",
+    },
+)
+grouped_attention.mistake(
+    "a query does not see its own place",
+    "The last of L queries stands at the last of S keys, and sees it.",
+    {"np.tri(L, S, S - L, dtype=bool)": "np.tri(L, S, S - L - 1, dtype=bool)"},
+)
+_MEAN = "np.repeat(q.reshape(len(q) // members, members, L, -1).mean(axis=1), members, axis=0)"
+
+grouped_attention.mistake(
+    "the heads of a group ask one question",
+    "Heads share keys and values. Each has its own queries, and its own weights.",
+    {"scores = q @": f"q = {_MEAN}\n    scores = q @"},
+    {"scores = q @": "q = np.repeat(q[::members], members, axis=0)\n    scores = q @"},
+)
+grouped_attention.mistake(
+    "the mask comes after the softmax",
+    "Hide the scores, not the weights: what is hidden has taken its part of the sum by then, and "
+    "may have taken all.",
+    {"softmax(scores, mask=mask)": "(softmax(scores) * mask)"},
+    {"softmax(scores, mask=mask)": _SCALED_AGAIN.format("scores", "mask")},
+)
+grouped_attention.mistake(
+    "what is hidden has a finite score",
+    "A hidden key gets the weight 0 whatever the others score: its score is -inf.",
+    {"softmax(scores, mask=mask)": "softmax(scores * mask)"},
+    {"softmax(scores, mask=mask)": "softmax(np.where(mask, scores, -1e4))"},
+    {"softmax(scores, mask=mask)": "softmax(scores - 1e4 * ~mask)"},
+)
+grouped_attention.mistake(
+    "the mask is turned round",
+    "True says that a key may be seen.",
+    {"mask=mask": "mask=~mask"},
+)
+grouped_attention.mistake(
+    *faults.no_shift({"softmax(scores, mask=mask)": _NOT_SHIFTED.format("scores", "mask")})
+)
+grouped_attention.mistake(
+    *faults.double(
+        {"math.sqrt(q.shape[2])": "np.sqrt(q.shape[2])"},
+        hint="Leave the dtype as it came. np.sqrt of a whole number is a double, math.sqrt is not.",
+    )
 )
 
 
@@ -356,6 +492,8 @@ def _wide_cases():
 )
 def wide_query(q, q_r, W_uk):
     """Return queries (L, d_r + R) whose products with the kept rows are the scores.
+
+    They have the dtype of q.
 
     Shapes: q (L, d_k), q_r (L, d_r), W_uk (R, d_k). A row is the turned key, d_r numbers, then
     the latent, R numbers. The scores are divided by the root of d_k + d_r.
@@ -407,8 +545,27 @@ wide_query.mistake(
     {"math.sqrt(q.shape[1] + q_r.shape[1])": "(q.shape[1] + q_r.shape[1])"},
 )
 wide_query.mistake(
+    "each part has a scale of its own",
+    "The two parts are added to one score, which is divided once, by the root of d_k + d_r.",
+    {
+        "np.concatenate([q_r, q @ W_uk.T], axis=1) / scale": "np.concatenate([q_r / math.sqrt("
+        "q_r.shape[1]), q @ W_uk.T / math.sqrt(q.shape[1])], axis=1)"
+    },
+)
+wide_query.mistake(
+    "the scale is that of the latent",
+    "The score is a sum of d_k + d_r products, however long the latent is.",
+    {"q.shape[1] + q_r.shape[1]": "W_uk.shape[0]"},
+)
+wide_query.mistake(
+    "it multiplies by the scale",
+    "Scores are divided by the root.",
+    {" / scale": " * scale"},
+)
+wide_query.mistake(
     *faults.double(
-        {"[q_r, q @ W_uk.T]": "[q_r.astype(float), q @ W_uk.T]"}, hint="Leave the dtype as it came."
+        {"math.sqrt": "np.sqrt"},
+        hint="Leave the dtype as it came. np.sqrt of a whole number is a double, math.sqrt is not.",
     )
 )
 
@@ -486,4 +643,18 @@ places.mistake(
     "the sequences are counted together",
     "Each sequence of the batch counts for itself: axis 1.",
     {"axis=1) - 1": "axis=0) - 1"},
+)
+places.mistake(
+    "only padding on the left is counted out",
+    "Padding may stand between real tokens and on the right, too. Count the real tokens up to each "
+    "place.",
+    {_HERE: "np.arange(real.shape[1]) - real.argmax(axis=1)[:, None]"},
+    {_HERE: "np.arange(real.shape[1]) - (~real).sum(axis=1)[:, None]"},
+)
+places.mistake(
+    "the whole batch goes on at one place",
+    "Each sequence has had as many real tokens as its own start says.",
+    {"start[:, None]": "start.max()"},
+    {"start[:, None]": "start.min()"},
+    {"start[:, None]": "start[0]"},
 )

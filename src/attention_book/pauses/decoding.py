@@ -25,6 +25,11 @@ computed_again.mistake(
     65,
 )
 computed_again.mistake(
+    "the prompt is taken to have a call of its own",
+    "The call that reads the prompt writes the first of the five tokens. There is no sixth.",
+    75,
+)
+computed_again.mistake(
     "new and old tokens are added up once",
     "There are five calls, and each reads everything so far.",
     15,
@@ -227,6 +232,12 @@ rows_after_the_prompt.mistake(
     6,
 )
 rows_after_the_prompt.mistake(
+    "the rows that nobody sees are taken to be all but the window",
+    "14 rows lie outside the window of the prompt's last token. The question is how many the token "
+    "after it still needs.",
+    14,
+)
+rows_after_the_prompt.mistake(
     "everything is kept",
     "Rows that no later token can see may go.",
     20,
@@ -260,6 +271,11 @@ tokens_for_a_call.mistake(
     "Half of three, and one more, would be right if they were judged alone. The first that is not "
     "kept ends the round.",
     2.5,
+)
+tokens_for_a_call.mistake(
+    "the last token alone is counted",
+    "All three are kept with probability ⅛, but then four are written; fewer count, too.",
+    0.125,
 )
 tokens_for_a_call.mistake(
     "all that is proposed is counted",

@@ -45,6 +45,10 @@ class GroupedQueryAttention(torch.nn.Module):
     def forward(self, x, *, state=None, real=None):
         """Let new tokens read themselves and those whose keys and values the state has.
 
+        For one new token the keys are read as they are kept. For several they are first repeated
+        for the heads of their group, so that PyTorch's fused kernel serves them: without a state
+        and padding it stores no weights, in training neither.
+
         Shapes:
             state: None, or what an earlier call returned
             returns: the outputs (..., n, d_model), and the next state
@@ -59,14 +63,16 @@ class GroupedQueryAttention(torch.nn.Module):
         places = state["positions"]
         here = places[..., places.shape[-1] - n :]
         q = rotate(q, here[..., None, :] if here.ndim > 1 else here, omega=self.omega)
-        mask = visible(places, n)
+        seen = visible(places, n)
+        mask = None if seen.all() else seen
         keys, values = state["rows"].chunk(2, dim=-1)
-        if members > 1:  # one after the other, so that keys are read once for all of them
-            mask = mask.repeat(*(1,) * (mask.ndim - 2), members, 1)
-        found = _attention(q.flatten(-3, -2), keys, values, mask=mask)
-        return found.unflatten(-2, (members, n)).flatten(-4, -3).transpose(-3, -2).flatten(
-            -2
-        ) @ self.W_o, state
+        if n == 1:  # the heads of a group are queries of one key, which is read once for all
+            found = _attention(q.squeeze(-2), keys, values, mask=mask).unsqueeze(-2)
+        else:  # the kernel's fast paths want a key head for each query head
+            keys, values = (y.repeat_interleave(members, dim=-3) for y in (keys, values))
+            found = _attention(q.flatten(-4, -3), keys, values, mask=mask)
+            found = found.unflatten(-3, (self.groups, members))
+        return found.flatten(-4, -3).transpose(-3, -2).flatten(-2) @ self.W_o, state
 
     def matrices(self):
         """Return the matrices of each group and head, as the reference takes them: views."""

@@ -99,7 +99,8 @@ def attend(q, k, v, *, state=None, real=None, window=None, omega=None):
     if omega is not None:
         q = rotate(q, positions[..., positions.shape[-1] - n :], omega=omega)
     keys, values = state["rows"].tensor_split([d_k], dim=-1)
-    output = attention(q, keys, values, mask=visible(positions, n, window=window))
+    seen = visible(positions, n, window=window)
+    output = attention(q, keys, values, mask=None if seen.all() else seen)
     return output, state if window is None else _what_is_still_seen(state, window)
 
 
@@ -136,7 +137,7 @@ def _what_is_still_seen(state, window):
     return (
         state
         | {
-            "rows": state["rows"][..., first:, :].clone(),  # a view would keep the whole past
+            "rows": state["rows"][..., first:, :].clone(),  # a view would keep all that was read
             "positions": state["positions"][..., first:],
         }
     )

@@ -64,6 +64,8 @@ class LatentAttention(torch.nn.Module):
     def absorbed(self, x, *, state=None, real=None):
         """Compute the same with queries that fit the latents, which are keys and values as kept.
 
+        It is made for one token at a time: for several it stores the weights of all heads.
+
         Shapes:
             state: None, or what an earlier call returned, here or of :meth:`forward`
             returns: the outputs (..., n, d_model), and the next state
@@ -74,7 +76,8 @@ class LatentAttention(torch.nn.Module):
         wide = torch.cat([q_r, q @ W_uk.mT], dim=-1)
         wide = wide * math.sqrt(rows.shape[-1] / (self.d_r + self.d_k))
         n = x.shape[-2]  # the heads one after the other are queries of one key head
-        mask = mask.repeat(*(1,) * (mask.ndim - 2), self.heads, 1)
+        if mask is not None and n > 1:
+            mask = mask.repeat(*(1,) * (mask.ndim - 2), self.heads, 1)
         averaged = _attention(wide.flatten(-3, -2), rows, rows[..., self.d_r :], mask=mask)
         found = averaged.unflatten(-2, (self.heads, n)) @ W_uv
         return found.transpose(-3, -2).flatten(-2) @ self.W_o, state
@@ -104,7 +107,8 @@ class LatentAttention(torch.nn.Module):
         here = places[..., places.shape[-1] - n :]
         q = self._heads_of(x @ self.W_q, self.d_r + self.d_k)
         q = rotate(q, here[..., None, :] if here.ndim > 1 else here, omega=self.omega)
-        return q, state["rows"], visible(places, n), state
+        seen = visible(places, n)
+        return q, state["rows"], None if seen.all() else seen, state
 
     def _heads_of(self, x, width):
         return x.unflatten(-1, (self.heads, width)).transpose(-3, -2)
@@ -114,7 +118,7 @@ class LatentAttention(torch.nn.Module):
 
 
 def _of_heads(mask):
-    return mask[..., None, :, :] if mask.ndim > 2 else mask
+    return mask if mask is None or mask.ndim == 2 else mask[..., None, :, :]
 
 
 def _normal(fan_in, width):
