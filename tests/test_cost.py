@@ -90,3 +90,101 @@ def test_bytes_read():
     fused = torch.nn.functional.scaled_dot_product_attention
     assert cost.bytes_read(lambda: fused(q, k, k)) == 4 * (50 + 70 + 70) * 8
     assert cost.bytes_read(lambda: q @ k.mT) == 4 * (50 + 70) * 8  # and no view of the product
+
+
+def test_bytes_moved_are_those_read_and_those_returned():
+    a, b = torch.ones(3, 5), torch.ones(5, 7)
+    assert cost.bytes_moved(lambda: a @ b) == 4 * (3 * 5 + 5 * 7 + 3 * 7)
+    assert cost.bytes_moved(lambda: a.view(15).expand(4, 15)) == 0
+    assert cost.bytes_moved(lambda: a.exp().exp()) == 4 * 4 * 15
+    assert cost.bytes_moved(lambda: torch.topk(a[0], 2)) == 4 * (5 + 2) + 8 * 2
+
+
+def test_a_fused_kernel_moves_less_for_the_same_operations():
+    x = torch.ones(1, 1, 512, 8)
+
+    def naive():
+        return (x @ x.mT / 8**0.5).softmax(dim=-1) @ x
+
+    def fused():
+        return torch.nn.functional.scaled_dot_product_attention(x, x, x)
+
+    assert cost.bytes_moved(naive) > 4 * 512 * 512 * 4
+    assert cost.bytes_moved(fused) == 4 * 512 * (3 * 8 + 8 + 1)
+    assert cost.operations(naive) == pytest.approx(cost.operations(fused), rel=0.1)
+
+
+def test_bytes_held_count_each_storage_once():
+    x = torch.ones(10, 4)
+    assert cost.bytes_held({"rows": x, "others": [x[:3], torch.ones(5)], "n": 7}) == 4 * 45
+    assert cost.bytes_held(x[:1]) == 160
+    assert cost.bytes_held({}) == 0
+
+
+def test_exponent_is_the_slope_between_logs():
+    sizes = [1, 2, 4, 8, 100]
+    assert cost.exponent(sizes, [3 * n**1.5 for n in sizes]) == pytest.approx(1.5)
+    assert cost.exponent(sizes, [5.0] * 5) == pytest.approx(0)
+    assert cost.exponent([10, 1000], [7, 0.07]) == pytest.approx(-1)
+    rng = np.random.default_rng(0)
+    sizes, values = rng.uniform(1, 9, 7), rng.uniform(1, 9, 7)
+    assert cost.exponent(sizes, values) == pytest.approx(
+        np.polyfit(np.log(sizes), np.log(values), 1)[0]
+    )
+    swapped = cost.exponent(sizes[::-1], values[::-1])
+    assert swapped == pytest.approx(cost.exponent(sizes, values))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "values", "says"),
+    [
+        ([3], [1], "two at least"),
+        ([3, 3], [1, 2], "two at least"),
+        ([1, 2, 3], [1, 2], "as many sizes as values"),
+        ([0, 2], [1, 2], "must be positive"),
+        ([1, 2], [1, 0], "must be positive"),
+    ],
+)
+def test_exponent_refuses(sizes, values, says):
+    with pytest.raises(ValueError, match=says):
+        cost.exponent(sizes, values)
+
+
+def test_growth_takes_medians_and_says_how_the_rounds_differ():
+    growth = cost.Growth((1, 2, 4), ((1, 2, 4), (1, 4, 16), (1, 4, 16), (1, 2, 1000)))
+    assert growth.values == [1, 3, 16]
+    assert growth.exponent == pytest.approx(2)
+    low, high = growth.spread
+    assert low == pytest.approx(1)
+    assert high == pytest.approx(cost.exponent((1, 2, 4), (1, 2, 1000)))
+
+
+def test_measure_times_each_size_in_each_round_and_counts_peaks_once():
+    called = []
+
+    def make(size):
+        def call():
+            called.append(size)
+            time.sleep(0.002 * size)
+            return torch.ones(size, size)
+
+        return call
+
+    times, peaks = cost.measure(make, (4, 8, 16), rounds=3)
+    assert called == [4, 8, 16] * 4
+    assert times.sizes == peaks.sizes == (4, 8, 16)
+    assert np.shape(times.rounds) == (3, 3)
+    assert min(times.values) >= 0.008
+    assert times.exponent == cost.exponent(times.sizes, times.values)
+    assert times.spread[0] <= times.spread[1]
+    assert peaks.values == [4 * size**2 for size in (4, 8, 16)]
+    assert peaks.exponent == pytest.approx(2)
+    assert peaks.spread == pytest.approx((2, 2))
+
+
+def test_products_are_the_same_for_a_kernel_and_for_its_steps():
+    q, k = torch.ones(1, 2, 50, 8), torch.ones(1, 2, 70, 8)
+    kernel = cost.products(lambda: torch.nn.functional.scaled_dot_product_attention(q, k, k))
+    assert kernel == cost.products(lambda: (q @ k.mT).softmax(dim=-1).exp() @ k)
+    assert kernel == 2 * 4 * 50 * 70 * 8
+    assert cost.products(lambda: q.exp() + q) == 0

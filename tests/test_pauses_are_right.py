@@ -4,6 +4,7 @@ Not the text that says why, but the thing itself: programs run, inequalities hol
 """
 
 import contextlib
+import dataclasses
 import itertools
 import math
 import queue
@@ -17,7 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from attention_book import cost, decoding, masks
+from attention_book import budget, cost, decoding, masks
 from attention_book.alignment.local import reference as local
 from attention_book.caches.grouped_query.module import GroupedQueryAttention
 from attention_book.caches.kv_cache import model as caching
@@ -51,6 +52,7 @@ from attention_book.pauses import positions as on_positions
 from attention_book.pauses import scaled_dot_product as on_dot_products
 from attention_book.pauses import tiles as on_tiles
 from attention_book.pauses import transformer as on_transformer
+from attention_book.pauses import what_attention_costs as on_costs
 from attention_book.pauses import what_heads_learn as on_learning
 from attention_book.pointing.pointer import reference as pointer
 from attention_book.pooling.attention_pooling import module as torch_pooling
@@ -1525,3 +1527,103 @@ def test_tokens_for_a_call():
         for draws in itertools.product((True, False), repeat=3)
     ]
     assert on_decoding.tokens_for_a_call.solve() == 1 + np.mean(kept)
+
+
+# What attention costs ----------------------------------------------------------------------------
+
+
+def test_core_to_projections():
+    d, n = 16, 8 * 16
+    x, W = torch.randn(n, d), torch.randn(d, d)
+    with FlopCounterMode(display=False) as counter:
+        q, k, v = x @ W, x @ W, x @ W
+        (v @ W).sum()
+        projections = counter.get_total_flops()
+        (q @ k.mT) @ v
+    core = counter.get_total_flops() - projections
+    assert on_costs.core_to_projections.solve() == core / projections
+
+
+def test_same_for_every_batch():
+    shape = budget.shape("Llama 3 8B")
+    one, many = (budget.step(shape, 1000, batch=batch) for batch in (1, 32))
+    found = {
+        "a": (one.moved - one.cache, many.moved - many.cache),
+        "b": (one.cache, many.cache),
+        "c": [2 * batch * shape.parameters(active=True) for batch in (1, 32)],
+        "d": [shape.seen(1000) * shape.for_each_seen() * batch for batch in (1, 32)],
+    }
+    same = [name for name, (before, after) in found.items() if before == after]
+    assert same == [on_costs.same_for_every_batch.solve()]
+
+
+def test_texts_to_the_ridge():
+    shape = dataclasses.replace(budget.shape("LLaMA 7B"), groups=0)  # nothing is kept
+    device = budget.Device("", 300.0, 1.0)
+    found = on_costs.texts_to_the_ridge.solve()
+    weights = shape.parameters(active=True)
+    assert device.binds(2 * weights * (found - 1), weights) == "bytes"
+    assert device.binds(2 * weights * found, weights) == "operations"
+
+
+def test_by_intensity():
+    def of_a_step(shape):
+        return shape.for_each_seen() / (2 * (shape.R + shape.turned or 2 * shape.groups * 128))
+
+    whole = budget.shape("LLaMA 7B")
+    shared = dataclasses.replace(whole, groups=whole.heads // 8)
+    found = {
+        "a": 2 * 4096**3 / (2 * 3 * 4096**2),
+        "b": of_a_step(whole),
+        "c": of_a_step(budget.shape("DeepSeek-V3")),
+        "d": of_a_step(shared),
+    }
+    assert "".join(sorted(found, key=found.get)) == on_costs.by_intensity.solve()
+    assert len(set(found.values())) == 4
+
+
+def test_line_of_the_fit(capsys):
+    pause = on_costs.line_of_the_fit
+
+    def run(program):
+        names = {"np": np, "sizes": [1, 4, 16], "make": float, "seconds": lambda n: 3 * n**2}
+        exec(program, names)
+        return capsys.readouterr().out
+
+    assert "to the 0.5" in run(pause.program)
+    lines = pause.program.splitlines()
+    lines[pause.solve() - 1] = "power = x @ y / (x @ x)"
+    assert "to the 2.0" in run("\n".join(lines))
+
+
+def test_what_a_kernel_saves():
+    x = torch.randn(1, 1, 256, 16)
+    calls = {
+        "steps": lambda: (x @ x.mT / 4).softmax(dim=-1) @ x,
+        "kernel": lambda: torch.nn.functional.scaled_dot_product_attention(x, x, x),
+    }
+    operations = {name: cost.operations(call) for name, call in calls.items()}
+    moved = {name: cost.bytes_moved(call) for name, call in calls.items()}
+    assert operations["kernel"] == pytest.approx(operations["steps"], rel=0.15)
+    assert moved["kernel"] < moved["steps"] / 4
+    torch.testing.assert_close(calls["steps"](), calls["kernel"]())
+    assert on_costs.what_a_kernel_saves.solve() == "b"
+
+
+def test_growth_with_windows():
+    shape = dataclasses.replace(budget.shape("LLaMA 7B"), layers=30, windowed=24, window=1000)
+    grown = shape.kept(9000) / shape.kept(1000)
+    assert on_costs.growth_with_windows.solve() == pytest.approx(grown)
+
+
+def test_weights_for_the_way_back():
+    def kept(n):
+        found = []
+        x = torch.randn(n, 4, requires_grad=True)
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda saved: found.append(saved.numel()) or saved, lambda saved: saved
+        ):
+            (x @ x.mT / 2).softmax(dim=-1) @ x
+        return max(found)
+
+    assert on_costs.weights_for_the_way_back.solve() == kept(96) / kept(32)

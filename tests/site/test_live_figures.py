@@ -7,6 +7,7 @@ import pytest
 from conftest import HTML, PAGES, SIZES
 from sklearn.datasets import load_digits
 
+from attention_book import budget
 from attention_book.interpretation.induction import reference as induction
 from attention_book.kernels.gaussian import reference as kernel_attention
 from attention_book.layers.multi_head import reference as multi_head
@@ -124,7 +125,16 @@ def call_one_pass(scores, values, tile, read):
     }
 
 
+def call_budget_step(model, context, batch, bits, device):
+    """The same step by the package: its shapes and devices go by their names."""
+    machine = next(known for known in budget.DEVICES if known.name == device)
+    shape = budget.shape(model)
+    found = vars(budget.step(shape, context, batch=batch, bits=bits, device=machine)).copy()
+    return found | {"by_operations": float(found.pop("binds") == "operations")}
+
+
 CALLS = {
+    "budget_step": call_budget_step,
     "one_pass": call_one_pass,
     "rope": call_rope,
     "induction": call_induction,
@@ -381,3 +391,22 @@ def test_without_scripts_the_picture_or_table_of_the_notebook_stands_there(open_
 def test_it_fits_a_phone(open_figure, name):
     _, figure = open_figure(name, width=390)
     assert figure.evaluate("root => root.scrollWidth <= root.clientWidth")
+
+
+def test_the_calculator_has_every_model_and_every_device(open_figure):
+    _, figure = open_figure("calculator")
+    for group, known in (("model", budget.SHAPES), ("device", budget.DEVICES)):
+        names = figure.get_by_role("group", name=group).get_by_role("button").all_text_contents()
+        assert names == [one.name for one in known]
+
+
+def test_the_calculator_says_which_of_the_two_binds(open_figure):
+    page, figure = open_figure("calculator")
+    _, batch = figure.locator("input[type=range]").all()
+    assert "Bytes bind" in figure.inner_text()
+    figure.locator("input[type=range]").first.focus()
+    page.keyboard.press("Home")
+    batch.focus()
+    page.keyboard.press("End")
+    assert agrees(figure)["result"]["by_operations"] == 1
+    assert "Operations bind" in figure.inner_text()
