@@ -34,9 +34,9 @@ def ring_attention(q, k, v, *, places=None, group=None):
 
     Source:
         H. Liu, M. Zaharia, P. Abbeel, "Ring Attention with Blockwise Transformers for
-        Near-Infinite Context", 2023, section 3; the causal mask by positions as W. Brandon et
-        al., "Striped Attention", 2023, section 3. Departures: half precision travels as single
-        precision, and the backward pass computes the output of each part again.
+        Near-Infinite Context", 2023; the causal mask by positions as W. Brandon et al., "Striped
+        Attention", 2023. Departures: half precision travels as single precision, and the backward
+        pass computes the output of each part again.
     """
     if places is not None:
         _, ranks = _this_rank(group)
