@@ -721,7 +721,9 @@ def test_a_killed_process_is_an_error_that_the_others_notice_and_leaves_no_orpha
 def test_one_that_fails_says_how_and_the_rest_are_ended():
     program = "__import__('time').sleep(600 if __import__('os').environ['RANK'] != '1' else -1)"
     with Launch("timeit", 3, "-n", "1", "-r", "1", program) as started:
-        with pytest.raises(RankFailed, match=r"^rank 1 ended with exit status 1: ValueError: sleep"):
+        with pytest.raises(
+            RankFailed, match=r"^rank 1 ended with exit status 1: ValueError: sleep"
+        ):
             started.wait(timeout=300)
         assert [process.returncode for process in started.processes] == [-9, 1, -9]
 

@@ -26,8 +26,8 @@ def attention(q, keys, values, block_table, length):
 
     Source:
         W. Kwon et al., "Efficient Memory Management for Large Language Model Serving with
-        PagedAttention", 2023, section 4.1. Departures: the blocks are first brought together, and any
-        number of queries may come at once.
+        PagedAttention", 2023, section 4.1. Departures: the blocks are first brought
+        together, and any number of queries may come at once.
     """
     table = _checked(block_table, keys, length)
     k, v = (_in_order(blocks[table], length) for blocks in (keys, values))
