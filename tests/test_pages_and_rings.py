@@ -609,6 +609,13 @@ def test_one_rank_in_pytorch():
         )
 
 
+def test_no_keys_give_zeros_and_no_gradient():
+    q, k, v, _ = (torch.from_numpy(x).requires_grad_() for x in qkv(S=0))
+    found = torch_ring.ring_attention(q, k, v)
+    gradients = torch.autograd.grad(found.sum(), (q, k, v))
+    assert all(not x.any() for x in (found, *gradients))
+
+
 def test_places_that_do_not_fit():
     q, k, v, _ = (torch.from_numpy(x) for x in qkv(L=7))
     with pytest.raises(ValueError, match=r"^places has shape \(2, 7\); it needs \(1, 7\)"):
