@@ -76,7 +76,6 @@ class _Ring(torch.autograd.Function):
         rank, ranks = _this_rank(group)
         widths, travelling = (k.shape[-1], v.shape[-1]), torch.cat([k, v], dim=-1)
         grad_q, gradients = torch.zeros_like(q), torch.zeros_like(travelling)
-        level = logsumexp.masked_fill(logsumexp == -torch.inf, 0)
         for t in range(ranks):
             source = (rank - t) % ranks
             arriving = _passed_on(travelling, group) if t + 1 < ranks else None
@@ -84,7 +83,7 @@ class _Ring(torch.autograd.Function):
                 inputs = [x.detach().requires_grad_() for x in (q, *travelling.split(widths, -1))]
                 with torch.enable_grad():
                     part, of_part = attend(*inputs, mask=_seen(places, rank, source))
-                    share = (of_part - level).exp()[..., None]
+                    share = (of_part - logsumexp).exp()[..., None]
                     gain = (grad_output * share * (part - output)).sum()
                 grad_of_q, *grads = torch.autograd.grad(gain, inputs)
                 grad_q += grad_of_q
