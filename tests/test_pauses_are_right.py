@@ -1304,7 +1304,7 @@ def test_whose_part():
     held = list(range(8))
     for _ in range(5):
         held = [held[rank - 1] for rank in range(8)]
-    assert on_pages.whose_part.solve() == held[2]
+    assert on_pages.whose_part.solve() == held[3]
 
 
 class _Gone(Exception):

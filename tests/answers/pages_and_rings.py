@@ -91,6 +91,14 @@ wrong(
     ("the whole prompt or nothing", lambda prompt, earlier, size: (
         (len(prompt) - 1) // size * size if prompt in earlier else 0
     )),
+    ("any order", lambda prompt, earlier, size: max((
+        end for old in earlier for end in range(size, min(len(prompt) - 1, len(old)) + 1, size)
+        if set(prompt[:end]) == set(old[:end])
+    ), default=0)),
+    ("as one string", lambda prompt, earlier, size: max((
+        end for old in earlier for end in range(size, min(len(prompt) - 1, len(old)) + 1, size)
+        if "".join(map(str, prompt[:end])) == "".join(map(str, old[:end]))
+    ), default=0)),
     ("a block too few", lambda prompt, earlier, size: max(
         0, known_by_counting(prompt, earlier, size) - size
     )),
@@ -102,6 +110,13 @@ wrong(
 )
 wrong(
     "pages_and_rings.duration",
+    ("keys are thought to be sorted", lambda places: int(sum(
+        max(
+            np.searchsorted(places[r - t], places[r], side="right").sum()
+            for r in range(len(places))
+        )
+        for t in range(len(places))
+    ))),
     ("the fastest rank", lambda places: int(sum(
         min((places[r][:, None] >= places[r - t]).sum() for r in range(len(places)))
         for t in range(len(places))

@@ -174,6 +174,12 @@ def _known_cases():
         Case("nobody came before", ([1, 2, 3], [], 2)),
         Case("shorter than a block", ([3, 1], [story], 4)),
         Case("the other ends in the middle of a block", ([3, 1, 4, 1], [[3, 1, 4]], 2)),
+        Case("the same tokens in another order", ([1, 3, 4, 1, 5], [story], 2)),
+        Case(
+            "each block after the one before it",
+            ([9, 9, 1, 1, 2, 2, 5], [[9, 9, 1, 1, 3, 3], [8, 8, 1, 1, 2, 2]], 2),
+        ),
+        Case("tokens of two digits", ([1, 12, 5, 5, 7], [[11, 2, 5, 5]], 2)),
         Case("a block that repeats", ([1, 1, 1, 1, 1, 1, 1], [[1, 1, 1, 1]], 2)),
     ]
 
@@ -208,6 +214,11 @@ known.mistake(
     "Its keys and values depend on all tokens before it, too: the same words after another "
     "beginning are other vectors.",
     lambda prompt, earlier, size: _by_own_tokens(prompt, earlier, size, len(prompt) - 1),
+)
+known.mistake(
+    "a block is known by its own tokens and those of the block before",
+    "The block before that counts, too: a name has all tokens from the first one on.",
+    lambda prompt, earlier, size: _by_two_blocks(prompt, earlier, size),
 )
 known.mistake(
     "all of the prompt is found, and nothing is left to compute",
@@ -253,6 +264,20 @@ def _by_own_tokens(prompt, earlier, size, most):
     }
     found = 0
     while found + size <= most and tuple(prompt[found : found + size]) in blocks:
+        found += size
+    return found
+
+
+def _by_two_blocks(prompt, earlier, size):
+    pairs = {
+        (tuple(old[max(0, i - size) : i + size]))
+        for old in earlier
+        for i in range(0, len(old) - size + 1, size)
+    }
+    found = 0
+    while (
+        found + size < len(prompt) and tuple(prompt[max(0, found - size) : found + size]) in pairs
+    ):
         found += size
     return found
 
@@ -369,10 +394,16 @@ def traffic():
 
 
 traffic.mistake(
-    "only the keys are counted",
-    "Values travel as well: d_k + d_v numbers a head and token.",
+    "only the keys are counted, or a number with one byte",
+    "Values travel as well: d_k + d_v numbers a head and token, of 2 bytes each.",
     {1: 16, 2: 112, 3: 352},
     lambda answer: answer[1] == 16,
+)
+traffic.mistake(
+    "bytes are given in place of MiB",
+    "A MiB has 2²⁰ = 1 048 576 bytes.",
+    {1: 32 * 2**20, 2: 224 * 2**20, 3: 704 * 2**20},
+    lambda answer: answer[1] > 1_000_000,
 )
 traffic.mistake(
     "one head is counted",
@@ -403,8 +434,9 @@ traffic.mistake(
     {3: 448},
 )
 traffic.mistake(
-    "only the gradients are thought to travel back",
-    "Each rank needs the keys and values again, to compute the weights anew.",
+    "the way back is counted alone, or its keys and values are left out",
+    "Asked is both ways together. On the way back each rank needs the keys and values again, to "
+    "compute the weights anew.",
     {3: 480},
 )
 
@@ -426,6 +458,7 @@ def _duration_cases():
         Case("one token each", (contiguous(5, 5),)),
         Case("dealt at random", (_shuffled(20, 4, 0),)),
         Case("dealt at random to five", (_shuffled(30, 5, 1),)),
+        Case("dealt from the last token on", (striped(24, 4)[:, ::-1].copy(),)),
         Case("the order of the ranks turned round", (contiguous(12, 3)[::-1].copy(),)),
     ]
 

@@ -89,8 +89,9 @@ class Launch:
     def _still(self, until, timeout):
         """Return whether some still run, after a moment; an error if one failed, or time is up."""
         codes = [process.poll() for process in self.processes]
-        failed = [rank for rank, code in enumerate(codes) if code]
-        if failed:
+        if any(codes):
+            codes = [process.poll() for process in self.processes]  # also who failed before these
+            failed = [rank for rank, code in enumerate(codes) if code]
             rank = min(failed, key=lambda rank: codes[rank])  # one that was killed comes first
             how, said = _how(codes[rank]), self._file(rank, "err").read_text("utf-8", "replace")
             self._end_processes()
@@ -120,7 +121,7 @@ class Launch:
         self.end()
 
 
-def run(module, ranks, *arguments, timeout=120):
+def run(module, ranks, *arguments, timeout=600):
     """Run ``python -m module arguments`` as a group; return what each rank printed.
 
     Raises:
@@ -132,7 +133,7 @@ def run(module, ranks, *arguments, timeout=120):
 
 
 @contextlib.contextmanager
-def group(timeout=60):
+def group(timeout=300):
     """Join the processes that were started together; give the rank of this one and their number.
 
     ``timeout`` is how many seconds a message may take before it is an error.

@@ -41,7 +41,7 @@ def striped(n, ranks):
 
     Source:
         W. Brandon et al., "Striped Attention: Faster Ring Attention for Causal Transformers",
-        2023, section 3.
+        2023.
     """
     contiguous(n, ranks)
     return np.arange(n).reshape(-1, ranks).T

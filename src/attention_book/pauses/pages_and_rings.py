@@ -179,31 +179,41 @@ which_test.mistake(
 
 
 @pause(
-    why="(2 − 5) mod 8 = 5: five steps ago it was at its owner, five ranks further back.",
+    why="(3 − 5) mod 8 = 6: five steps ago it was at its owner, five ranks further back.",
 )
 def whose_part():
-    """Eight ranks form the ring of the chapter. Whose part does rank 2 hold at step 5?"""
-    return 5
+    """Eight ranks form the ring of the chapter. Whose part does rank 3 hold at step 5?"""
+    return 6
 
 
 whose_part.mistake(
     "the ring turns the other way",
     "Rank r receives from rank r − 1, so the parts come from smaller ranks.",
-    7,
+    0,
 )
 whose_part.mistake(
     "the ring is not closed",
-    "Before rank 0 comes rank 7: −3 is 5.",
-    -3,
+    "Before rank 0 comes rank 7: −2 is 6.",
+    -2,
 )
 whose_part.mistake(
     "steps are counted from 1",
     "At step 0 it holds its own.",
-    6,
+    7,
 )
 whose_part.mistake(
     "its own part is thought to stay",
     "It keeps its queries. Keys and values go on.",
+    3,
+)
+whose_part.mistake(
+    "all ranks are thought to hold the part with the number of the step",
+    "Each part is at one rank at a time. At step 0 each rank holds its own.",
+    5,
+)
+whose_part.mistake(
+    "the distance is taken without its direction",
+    "Step 5 is two steps past rank 0: count on from rank 7 downwards.",
     2,
 )
 

@@ -22,8 +22,8 @@ def attention(q, keys, values, block_table, length):
 
     Source:
         W. Kwon et al., "Efficient Memory Management for Large Language Model Serving with
-        PagedAttention", 2023, section 4.1, equation 4. Departures: a copy brings the blocks
-        together, where the paper's kernel reads them in their places; any number of queries.
+        PagedAttention", 2023, section 4.1. Departures: a copy brings the blocks together, where the
+        paper's kernel reads them in their places; any number of queries.
     """
     lengths = torch.tensor([length])
     return _attention(q[None], keys, values, block_table[None], lengths)[0]

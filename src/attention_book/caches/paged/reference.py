@@ -26,7 +26,7 @@ def attention(q, keys, values, block_table, length):
 
     Source:
         W. Kwon et al., "Efficient Memory Management for Large Language Model Serving with
-        PagedAttention", 2023, section 4.1, equation 4. Departures: the blocks are first brought
+        PagedAttention", 2023, section 4.1. Departures: the blocks are first brought
         together, and any number of queries may come at once.
     """
     table = _checked(block_table, keys, length)

@@ -35,9 +35,9 @@ RING = Mechanism(
         exact="exact",
         hardware="several processes, on one machine or on many; this row is one of them",
         time="n**2*d",
-        memory="n**2",
+        memory="n*d",
         call=_call,
-        sizes={"n": 1024, "d": 64},
+        sizes={"n": 2048, "d": 64},
     ),
 )
 

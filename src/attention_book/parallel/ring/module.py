@@ -1,13 +1,12 @@
 r"""Ring attention in PyTorch: each rank is a process with a part of the sequence."""
 
-import math
-
 import torch
 import torch.distributed as dist
 from torch.autograd.function import once_differentiable
 
 from attention_book.shapes import anything, shapes
-from attention_book.tiles.online_softmax.module import attend, merge
+from attention_book.tiles.flash.module import attend
+from attention_book.tiles.online_softmax.module import merge
 
 
 @shapes(
@@ -20,10 +19,11 @@ def ring_attention(q, k, v, *, places=None, group=None):
 
     Every process of the group makes this call at once, with its own part of one sequence; the
     parts are equally long. A query sees all keys, or, with ``places``, those up to its own
-    position. A rank never holds more than two parts, its own and one that arrives while it
-    computes; keys and values go round once for the output and once for the gradients, and there
-    the gradients of keys and values travel with them. Without a group of processes there is one
-    rank, and nothing is sent.
+    position. Keys and values go round once for the output and once for the gradients, and there
+    the gradients of keys and values travel with them. Each step computes in tiles, forward and
+    backward, so no rank ever holds the scores of a part; with ``places`` it holds, for the part
+    of the step, which pairs are seen, a byte each. Without a group of processes there is one rank,
+    and nothing is sent.
 
     Raises:
         RuntimeError: another process of the group has gone, or sent nothing for as long as the
@@ -34,9 +34,9 @@ def ring_attention(q, k, v, *, places=None, group=None):
 
     Source:
         H. Liu, M. Zaharia, P. Abbeel, "Ring Attention with Blockwise Transformers for
-        Near-Infinite Context", 2023, section 3; the causal mask by positions as W. Brandon et
-        al., "Striped Attention", 2023, section 3. Departures: half precision travels as single
-        precision, and the scores of two parts are stored.
+        Near-Infinite Context", 2023; the causal mask by positions as W. Brandon et al., "Striped
+        Attention", 2023. Departures: half precision travels as single precision, and the backward
+        pass computes the output of each part again.
     """
     if places is not None:
         _, ranks = _this_rank(group)
@@ -76,21 +76,18 @@ class _Ring(torch.autograd.Function):
         rank, ranks = _this_rank(group)
         widths, travelling = (k.shape[-1], v.shape[-1]), torch.cat([k, v], dim=-1)
         grad_q, gradients = torch.zeros_like(q), torch.zeros_like(travelling)
-        delta = (grad_output * output).sum(-1, keepdim=True)
-        level = logsumexp.masked_fill(logsumexp == -torch.inf, 0)[..., None]
         for t in range(ranks):
             source = (rank - t) % ranks
             arriving = _passed_on(travelling, group) if t + 1 < ranks else None
             if not _all_hidden(places, rank, source):
-                k, v = travelling.split(widths, -1)
-                scores = q @ k.mT / math.sqrt(q.shape[-1])
-                seen = _seen(places, rank, source)
-                if seen is not None:
-                    scores = scores.masked_fill(~seen, -torch.inf)
-                alpha = (scores - level).exp()
-                grad_scores = alpha * (grad_output @ v.mT - delta) / math.sqrt(q.shape[-1])
-                grad_q += grad_scores @ k
-                gradients += torch.cat([grad_scores.mT @ q, alpha.mT @ grad_output], dim=-1)
+                inputs = [x.detach().requires_grad_() for x in (q, *travelling.split(widths, -1))]
+                with torch.enable_grad():
+                    part, of_part = attend(*inputs, mask=_seen(places, rank, source))
+                    share = (of_part - logsumexp).exp()[..., None]
+                    gain = (grad_output * share * (part - output)).sum()
+                grad_of_q, *grads = torch.autograd.grad(gain, inputs)
+                grad_q += grad_of_q
+                gradients += torch.cat(grads, dim=-1)
             if ranks > 1:
                 gradients = _passed_on(gradients, group)()
             travelling = arriving and arriving()

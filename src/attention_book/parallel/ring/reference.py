@@ -26,8 +26,8 @@ def attention(q, k, v, *, ranks, mask=None):
 
     Source:
         H. Liu, M. Zaharia, P. Abbeel, "Ring Attention with Blockwise Transformers for
-        Near-Infinite Context", 2023, section 3. Departures: a mask, an empty row gives zeros,
-        and the parts need not be equally long.
+        Near-Infinite Context", 2023. Departures: a mask, an empty row gives zeros, and the parts
+        need not be equally long; the scores of two parts are stored.
     """
     q, held, seen = _divided(q, k, v, mask, ranks)
     return _joined(output for output, _ in _all_the_way_round(q, held, seen))
@@ -47,7 +47,7 @@ def backward(q, k, v, grad_output, *, ranks, mask=None):
 
     Source:
         T. Dao et al., "FlashAttention", 2022, appendix B.2, for the formulas; H. Liu et al.,
-        "Ring Attention", 2023, section 3, for the way round.
+        "Ring Attention", 2023, for the way round.
     """
     q, held, seen = _divided(q, k, v, mask, ranks)
     grad_output = np.array_split(grad_output, ranks, axis=-2)

@@ -116,7 +116,9 @@ def main():
     parser.add_argument("--orders", nargs="+", default=list(ORDERS), choices=list(ORDERS))
     parser.add_argument("--ranks", nargs="+", type=int, help="take only so many of the processes")
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--timeout", type=float, default=60, help="seconds that a message may take")
+    parser.add_argument(
+        "--timeout", type=float, default=300, help="seconds that a message may take"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     with group(options.timeout) as (rank, processes):
