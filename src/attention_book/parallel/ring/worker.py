@@ -126,7 +126,8 @@ def main():
             among = dist.new_group(range(ranks))
             cases = [(order, dtype) for dtype in options.dtypes for order in options.orders]
             for case in cases * options.repeat if rank < ranks else []:
-                print(json.dumps(compute(rank, ranks, *case, options, among)), flush=True)
+                said = json.dumps(compute(rank, ranks, *case, options, among))
+                print(f"{said}\n", end="", flush=True)  # at once: other ranks write there, too
 
 
 if __name__ == "__main__":
