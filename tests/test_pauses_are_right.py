@@ -1523,8 +1523,8 @@ def test_rows_after_the_prompt():
 
 def test_tokens_for_a_call():
     kept = [
-        next((n for n, yes in enumerate(draws) if not yes), 3)
-        for draws in itertools.product((True, False), repeat=3)
+        next((n for n, yes in enumerate(draws) if not yes), 4)
+        for draws in itertools.product((True, False), repeat=4)
     ]
     assert on_decoding.tokens_for_a_call.solve() == 1 + np.mean(kept)
 

@@ -519,40 +519,35 @@ backward_of_q.mistake(
     rtol=0.005,
     hints=[
         "A token's key and value are 64 + 64 numbers of two bytes for one head: 256 bytes.",
-        "Without sharing, each of the 40 requests reads 2000 + 100 tokens.",
-        "With sharing, 2000 tokens are read once, and 100 for each of 40 requests.",
+        "Without sharing, each of the 40 requests reads 1900 + 100 tokens.",
+        "With sharing, 1900 tokens are read once, and 100 for each of 40 requests.",
     ],
 )
 def prefix_bytes():
     """Count the bytes of keys and values that one step of decoding reads, for one head.
 
-    Forty requests share a prefix of 2000 tokens, and each has 100 tokens of its own. Keys and
+    Forty requests share a prefix of 1900 tokens, and each has 100 tokens of its own. Keys and
     values have 64 features each, in float16. Answer with three numbers: megabytes (millions of
     bytes) when each request reads all of its tokens, megabytes when the prefix is read once, and
     how many times more the first is.
     """
-    return (21.504, 1.536, 14.0)
+    return (20.48, 1.5104, 20.48 / 1.5104)
 
 
 prefix_bytes.mistake(
-    "the values were left out",
-    "A weight needs the key, and the average needs the value: 128 numbers a token.",
-    {0: 10.752, 1: 0.768},
+    "the values were left out, or numbers are given and not bytes",
+    "A token has a key and a value, 128 numbers of two bytes each.",
+    {0: 10.24, 1: 0.7552},
 )
 prefix_bytes.mistake(
     "the numbers are taken as float32",
     "In float16 a number has two bytes.",
-    {0: 43.008, 1: 3.072},
-)
-prefix_bytes.mistake(
-    "numbers are given, not bytes",
-    "Each number has two bytes.",
-    {0: 10.752, 1: 0.768, 2: 28.0},
+    {0: 40.96, 1: 3.0208},
 )
 prefix_bytes.mistake(
     "the tokens of one request are counted for all",
     "Every request has 100 tokens of its own.",
-    {1: 0.5376, 2: 40.0},
+    {1: 0.512, 2: 40.0},
 )
 prefix_bytes.mistake(
     "sharing is thought to divide everything by the number of requests",
@@ -562,15 +557,15 @@ prefix_bytes.mistake(
 prefix_bytes.mistake(
     "the tokens of their own are forgotten",
     "After the prefix, each request reads its own 100 tokens.",
-    {0: 20.48, 1: 0.512, 2: 40.0},
+    {0: 19.456, 1: 0.4864, 2: 40.0},
 )
 prefix_bytes.mistake(
     "the bytes are counted in units of 2²⁰",
     "A megabyte is a million bytes here.",
-    {0: 21.504e6 / 2**20, 1: 1.536e6 / 2**20},
+    {0: 20.48e6 / 2**20, 1: 1.5104e6 / 2**20},
 )
 prefix_bytes.mistake(
     "the ratio is turned round",
     "Asked for is how many times more is read without sharing.",
-    {2: 1.536 / 21.504},
+    {2: 1.5104 / 20.48},
 )

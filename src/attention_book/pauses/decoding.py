@@ -251,34 +251,34 @@ rows_after_the_prompt.mistake(
 
 @pause(
     why="The call gives one token for sure. The first proposed token adds one with probability "
-    "½, the second needs both, ¼, the third ⅛: 1 + 0.5 + 0.25 + 0.125.",
+    "½, the second needs both, ¼, the third ⅛, the fourth 1/16: 1 + 0.5 + 0.25 + 0.125 + 0.0625.",
     rtol=0.02,
 )
 def tokens_for_a_call():
-    """A draft proposes three tokens, and each is kept with probability ½ if those before it were.
+    """A draft proposes four tokens, and each is kept with probability ½ if those before it were.
     How many tokens does a call of the large model give on average?
     """
-    return 1 + 0.5 + 0.25 + 0.125
+    return 1 + 0.5 + 0.25 + 0.125 + 0.0625
 
 
 tokens_for_a_call.mistake(
     "the model's own token is left out",
     "After the kept tokens comes one of the large model, whether it replaces or goes on.",
-    0.875,
+    0.9375,
 )
 tokens_for_a_call.mistake(
     "a token is thought to be kept after one that was not",
-    "Half of three, and one more, would be right if they were judged alone. The first that is not "
+    "Half of four, and one more, would be right if they were judged alone. The first that is not "
     "kept ends the round.",
-    2.5,
+    3,
 )
 tokens_for_a_call.mistake(
     "the last token alone is counted",
-    "All three are kept with probability ⅛, but then four are written; fewer count, too.",
-    0.125,
+    "All four are kept with probability 1/16, but then five are written; fewer count, too.",
+    0.0625,
 )
 tokens_for_a_call.mistake(
     "all that is proposed is counted",
     "Only what is kept is written.",
-    4,
+    5,
 )
