@@ -59,19 +59,30 @@ def extend(model, tokens, *, state=None):
 
     Each block keeps the keys and values of its heads; the sines go on where the state ends.
     """
-    start, n = 0 if state is None else int(state[0]["length"]), tokens.shape[-1]
-    d, following = model.d_model, []
-    x = math.sqrt(d) * F.embedding(tokens, model.embedding)
-    x = add(x, positions=torch.arange(start, start + n))
-    for number, block in enumerate(model.encoder.blocks):
-        y, heads = block.norm_1(x), block.attend.heads
-        q, kv = y @ block.attend.W_q, y @ block.attend.W_kv
-        q, k, v = (split_heads(part, heads=heads) for part in (q, *kv.chunk(2, dim=-1)))
-        read, kept = attend(q, k, v, state=None if state is None else state[number])
+    start, following = 0 if state is None else int(state[0]["length"]), []
+
+    def read(number, q, k, v):
+        output, kept = attend(q, k, v, state=None if state is None else state[number])
         following.append(kept)
-        x = x + merge_heads(read) @ block.attend.W_o
+        return output
+
+    return through(model, tokens, start, read), following
+
+
+def through(model, tokens, start, read):
+    """Return the scores of a ``LanguageModel`` after tokens that stand from ``start`` on.
+
+    ``read(number, q, k, v)`` is the attention of a block, over whatever it keeps.
+    """
+    x = math.sqrt(model.d_model) * F.embedding(tokens, model.embedding)
+    x = add(x, positions=torch.arange(start, start + tokens.shape[-1]))
+    for number, block in enumerate(model.encoder.blocks):
+        layer, y = block.attend, block.norm_1(x)
+        three = y @ layer.W_q, *(y @ layer.W_kv).chunk(2, dim=-1)
+        q, k, v = (split_heads(part, heads=layer.heads) for part in three)
+        x = x + merge_heads(read(number, q, k, v)) @ layer.W_o
         x = x + block.feed(block.norm_2(x))
-    return model.encoder.norm(x) @ model.embedding.T, following
+    return model.encoder.norm(x) @ model.embedding.T
 
 
 def cut(state, length):

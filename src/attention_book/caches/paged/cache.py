@@ -2,10 +2,9 @@
 
 import torch
 
+from attention_book.caches.kv_cache.model import through
 from attention_book.caches.paged.blocks import Blocks, NoFreeBlock
 from attention_book.caches.paged.module import attention
-from attention_book.layers.multi_head.module import merge_heads, split_heads
-from attention_book.transformer.language_model.module import embed
 
 
 class PagedCache:
@@ -82,17 +81,13 @@ class PagedDecoder:
     @torch.no_grad()
     def read(self, sequence, tokens):
         """Append tokens to a sequence; return the scores (V,) of what may follow the last."""
-        before = self.caches[0].blocks.tokens[sequence]
-        every = torch.tensor([*before, *tokens])
-        x = embed(every, self.model.embedding)[len(before) :]
-        for block, cache in zip(self.model.encoder.blocks, self.caches, strict=True):
-            layer, y = block.attend, block.norm_1(x)
-            three = y @ layer.W_q, *(y @ layer.W_kv).chunk(2, dim=-1)
-            q, k, v = (split_heads(part, heads=layer.heads) for part in three)
-            cache.write(sequence, tokens, k, v)
-            x = x + merge_heads(cache.attention(sequence, q)) @ layer.W_o
-            x = x + block.feed(block.norm_2(x))
-        return self.model.encoder.norm(x)[-1] @ self.model.embedding.T
+        start = len(self.caches[0].blocks.tokens[sequence])
+
+        def attend(number, q, k, v):
+            self.caches[number].write(sequence, tokens, k, v)
+            return self.caches[number].attention(sequence, q)
+
+        return through(self.model, torch.tensor(tokens), start, attend)[-1]
 
     def write(self, sequence, prompt, steps):
         """Return the ``steps`` likeliest tokens after a prompt, one after the other, and close."""
