@@ -581,12 +581,12 @@ def test_no_matrix_of_queries_and_keys_is_ever_stored(causal):
 
 
 @pytest.mark.parametrize("causal", [False, True])
-def test_two_tiles_are_alive_at_a_time(causal):
+def test_one_tile_is_alive_at_a_time_and_two_on_the_way_back(causal):
     """Beyond what is returned, and what is left of a tile's rows and columns."""
     q, k, v = (torch.randn(1024, 4, requires_grad=True) for _ in range(3))
     call = functools.partial(flash.attention, q, k, v, causal=causal, rows=256, columns=256)
     tile = 4 * 256 * 256
-    assert cost.peak_allocation(call) < 4 * 1024 * (4 + 1) + 2.5 * tile
+    assert cost.peak_allocation(call) < 4 * 1024 * (4 + 1) + 1.5 * tile
     back = lambda: torch.autograd.grad(call().square().sum(), (q, k, v))  # noqa: E731
     assert cost.peak_allocation(back) < 4 * 1024 * (7 * 4 + 4) + 2.5 * tile
 

@@ -19,8 +19,8 @@ ROWS, COLUMNS = 256, 512  # of a tile: half a megabyte of scores in float32
 def attention(q, k, v, *, mask=None, causal=False, rows=ROWS, columns=COLUMNS):
     """Answer each query with the average of the values, weighted by how its key matches.
 
-    Time is that of plain attention; memory beyond the output is one number for each query and two
-    tiles, and a copy of what broadcasts over heads. ``causal`` hides later keys, aligned at the
+    Time is that of plain attention; memory beyond the output is one number for each query and one
+    tile, two on the way back, and a copy of what broadcasts over heads. ``causal`` hides later keys, aligned at the
     end, and needs no mask; with a mask both must allow a key. Tiles in which nothing may be seen
     are skipped. A query that may attend to nothing gets zeros, and so do the gradients through it.
 
@@ -120,7 +120,7 @@ def _weights(q, k, hidden):
     if hidden is not None:
         scores.masked_fill_(hidden, -torch.inf)
     peak = scores.amax(dim=-1, keepdim=True)
-    weights = torch.softmax(scores, dim=-1)
+    weights = torch.softmax(scores, dim=-1, out=scores)  # in the place of the scores
     if hidden is not None:
         weights.masked_fill_(hidden, 0)  # an empty row was NaN
     logsumexp = peak - weights.amax(dim=-1, keepdim=True).log()
