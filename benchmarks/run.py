@@ -11,6 +11,7 @@ import argparse
 import datetime
 import os
 import platform
+import statistics
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from modules import MODULES
 
 from attention_book.layers.multi_head.module import MultiHeadAttention
 
-HEAD = ("", "length", "mask", *DIRECTIONS, "MiB", "MiB by hand")
+HEAD = ("what", "length", "mask", *DIRECTIONS, "MiB", "MiB by hand")
+SHORT = ("what", *DIRECTIONS)
 HEAD_OF_TILES = ("length", "mask", "forward", "backward", "MiB", "MiB fused", "MiB of the matrix")
 
 
@@ -48,8 +50,13 @@ def main():
     say(machine())
     for title, (head, rows, sizes) in tables.items():
         say("", f"**{title}**", "", line(head), line(["---"] * len(head)))
+        measured = []
         for cells in rows(sizes, pairs):
+            measured.append(cells)
             say(line(cells))
+        if head is HEAD:
+            say("", f"**{title}, in short**", "", line(SHORT), line(["---"] * len(SHORT)))
+            say(*map(line, in_short(measured)))
     if options.write:
         options.write.write_text("\n".join(text) + "\n", "utf-8")
 
@@ -104,6 +111,21 @@ def row(name, L, way, one, other, *, pairs, trains=True):
     ratios = [*map(str, found), *["no"] * (len(DIRECTIONS) - len(found))]
     memory = [f"{size / 2**20:.1f}" for size in (found[-1].allocated, found[-1].of_other)]
     return name, str(L), way.name, *ratios, *memory
+
+
+def in_short(rows):
+    """Yield a row for each module or layer: the middle of its medians, the least and the most."""
+    for name in dict.fromkeys(row[0] for row in rows):
+        cells = [name]
+        for column in range(3, 3 + len(DIRECTIONS)):
+            found = [row[column] for row in rows if row[0] == name]
+            medians = [float(cell.split()[0]) for cell in found if cell[0].isdigit()]
+            cells.append(spread(medians) if medians else found[0])
+        yield cells
+
+
+def spread(ratios):
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def line(cells):

@@ -20,7 +20,8 @@ def attention(q, k, v, *, mask=None, causal=False, rows=ROWS, columns=COLUMNS):
     """Answer each query with the average of the values, weighted by how its key matches.
 
     Time is that of plain attention; memory beyond the output is one number for each query and one
-    tile, two on the way back, and a copy of what broadcasts over heads. ``causal`` hides later keys, aligned at the
+    tile, two on the way back, another where something is hidden, and a copy of what broadcasts
+    over heads. ``causal`` hides later keys, aligned at the
     end, and needs no mask; with a mask both must allow a key. Tiles in which nothing may be seen
     are skipped. A query that may attend to nothing gets zeros, and so do the gradients through it.
 
@@ -118,13 +119,13 @@ def _weights(q, k, hidden):
     """
     scores = q @ k.mT
     if hidden is not None:
-        scores.masked_fill_(hidden, -torch.inf)
+        scores += hidden
     peak = scores.amax(dim=-1, keepdim=True)
     weights = torch.softmax(scores, dim=-1, out=scores)  # in the place of the scores
-    if hidden is not None:
-        weights.masked_fill_(hidden, 0)  # an empty row was NaN
     logsumexp = peak - weights.amax(dim=-1, keepdim=True).log()
     nothing = peak == -torch.inf  # was seen in this tile
+    if hidden is not None and nothing.any():
+        weights.masked_fill_(nothing, 0)  # and not NaN
     return weights, logsumexp.masked_fill_(nothing, -torch.inf)
 
 
@@ -150,21 +151,22 @@ class _Tiles:
                 yield heads, rows
 
     def columns(self, heads, rows):
-        """Yield slices of keys, with what is hidden in the tile, or None if nothing is."""
+        """Yield slices of keys, with -inf for what is hidden in the tile, or None if nothing is."""
         past = self.S - self.L  # query i sees the keys up to i + past
         end = min(self.S, rows.stop + past) if self.causal else self.S
         for columns in _cut(end, self.width):
             hidden = None
-            if self.causal and columns.stop - 1 > rows.start + past:
-                i = torch.arange(rows.start, rows.stop, device=self.device)
-                j = torch.arange(columns.start, columns.stop, device=self.device)
-                hidden = j > i[:, None] + past
+            of_first = rows.start + past - columns.start  # the last key that the first query sees
             if self.mask is not None:
                 seen = self.mask[:, rows, columns][self.mask_of[heads]]
-                seen = seen if hidden is None else seen & ~hidden
+                if self.causal:
+                    seen.tril_(of_first)
                 if not seen.any():
                     continue
-                hidden = None if seen.all() else ~seen
+                hidden = None if seen.all() else torch.where(seen, 0.0, -torch.inf)
+            elif self.causal and columns.stop - columns.start > of_first + 1:
+                size = rows.stop - rows.start, columns.stop - columns.start
+                hidden = torch.full(size, -torch.inf, device=self.device).triu_(of_first + 1)
             yield columns, hidden
 
 
