@@ -24,11 +24,7 @@ def rotate(x, positions, *, omega=None):
         J. Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", 2021,
         equation 34.
     """
-    cos, sin = _cos_sin(x, positions, omega)
-    turns = 2 * cos.shape[-1]
-    a, b = x[..., 0:turns:2], x[..., 1:turns:2]
-    pairs = torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(-2)
-    return pairs if turns == x.shape[-1] else torch.cat([pairs, x[..., turns:]], dim=-1)
+    return _turned(x, *_cos_sin(x, positions, omega))
 
 
 @shapes(torch, "x: ... n d -> ... n d", positions=number("... n"), omega=OMEGA)
@@ -84,9 +80,18 @@ def attention(q, k, v, *, omega=None, mask=None):
 
 
 def _in_place(q, k, omega):
+    """Return queries and keys where they stand: the angles of those at one place are the same."""
     L, S = q.shape[-2], k.shape[-2]
-    queries, keys = (torch.arange(start, S, device=q.device) for start in (S - L, 0))
-    return rotate(q, queries, omega=omega), rotate(k, keys, omega=omega)
+    places = torch.arange(min(S - L, 0), S, device=q.device)
+    cos, sin = _cos_sin(q, places, omega)
+    return [_turned(x, cos[len(cos) - n :], sin[len(sin) - n :]) for x, n in ((q, L), (k, S))]
+
+
+def _turned(x, cos, sin):
+    turns = 2 * cos.shape[-1]
+    a, b = x[..., 0:turns:2], x[..., 1:turns:2]
+    pairs = torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1).flatten(-2)
+    return pairs if turns == x.shape[-1] else torch.cat([pairs, x[..., turns:]], dim=-1)
 
 
 def _cos_sin(x, positions, omega):
