@@ -37,6 +37,8 @@ def test_code_is_wrapped_and_what_scrolls_fades_until_its_end(view):
                 go => requestAnimationFrame(() => requestAnimationFrame(go)));
             const fade = box => parseFloat(getComputedStyle(box).getPropertyValue("--fade"));
             const found = [];
+            for (let frame = 0; frame < 300 && boxes.some(box => box.tabIndex < 0); frame++)
+                await drawn();
             for (const box of boxes.slice(0, 8)) {
                 await drawn();
                 const before = fade(box);
