@@ -1,12 +1,14 @@
 """What a model needs from its shape, against published numbers, loops and a model that is built."""
 
 import dataclasses
+import re
+from pathlib import Path
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from attention_book import budget
+from attention_book import budget, cost
 from attention_book.budget import DEVICES, SHAPES, Device, Shape, step
 
 each_shape = pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
@@ -111,6 +113,63 @@ def test_after_the_crossing_attention_is_more_than_the_weights(shape):
         assert more == (factor > 1)
 
 
+def multiplied(shape, batch, context):
+    """Count the products of a step, written with PyTorch; the norms are left out."""
+    d, H, h = shape.width, shape.heads, shape.head
+
+    def gated(x, size, n=1):
+        for _ in range(n):
+            linear(size, d)(linear(d, size)(x) * linear(d, size)(x))
+
+    def plain(x):
+        q, k, v = (linear(d, n * h)(x) for n in (H, shape.groups, shape.groups))
+        rows = q.view(batch, shape.groups, H // shape.groups, h)
+        keys = k.view(batch, shape.groups, 1, h).expand(-1, -1, context, -1)
+        values = v.view(batch, shape.groups, 1, h).expand(-1, -1, context, -1)
+        return (rows @ keys.mT) @ values
+
+    def absorbed(x):
+        q = linear(shape.queries, H * (h + shape.turned))(linear(d, shape.queries)(x))
+        kept = linear(d, shape.R + shape.turned)(x).view(batch, 1, -1).expand(-1, context, -1)
+        up_keys, up_values = (torch.empty(H, h, shape.R, device="meta") for _ in range(2))
+        q, turned = q.view(batch, H, -1).split([h, shape.turned], dim=-1)
+        q = torch.cat([(q.transpose(0, 1) @ up_keys).transpose(0, 1), turned], dim=-1)
+        read = (q @ kept.mT) @ kept[..., : shape.R]
+        return read.transpose(0, 1) @ up_values.mT
+
+    x = torch.empty(batch, d, device="meta")
+    with FlopCounterMode(display=False) as counter:
+        for layer in range(shape.layers):
+            read = (absorbed if shape.R else plain)(x)
+            linear(H * h, d)(read.reshape(batch, H * h))
+            if shape.experts and layer >= shape.dense:
+                linear(d, shape.experts)(x)
+                gated(x, shape.expert, shape.chosen + shape.shared)
+            else:
+                gated(x, shape.hidden)
+        linear(d, shape.V)(x)
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize("shape", [TINY, LATENT, *SHAPES], ids=lambda shape: shape.name)
+def test_operations_of_a_step_are_those_of_a_model_that_is_built(shape):
+    """All but the norms and biases, of which a number is counted as a weight."""
+    batch, context = 3, 11
+    norms = (shape.norms * shape.layers + 1) * shape.width
+    norms += shape.layers * (shape.queries + shape.R)
+    norms += shape.layers * shape.biased * (shape.heads + 2 * shape.groups) * shape.head
+    found = step(shape, context, batch=batch).operations
+    assert found - 2 * batch * norms == multiplied(shape, batch, context)
+
+
+def test_bytes_of_a_step_are_those_of_a_cache_that_is_held():
+    """A shape with every size its own: keys and values of 5 texts, in float16."""
+    kept = [torch.zeros(5, TINY.groups, 9, TINY.head).half() for _ in range(2 * TINY.layers)]
+    assert step(TINY, 9, batch=5).cache == cost.bytes_held(kept)
+    latents = [torch.zeros(5, 9, LATENT.R + LATENT.turned).half() for _ in range(LATENT.layers)]
+    assert step(LATENT, 9, batch=5).cache == cost.bytes_held(latents)
+
+
 def test_a_step_of_one_text_in_numbers():
     """The weights of Llama 3 8B are 16 GB; a token keeps 128 KiB in all layers."""
     found = step(budget.shape("Llama 3 8B"), 8192, device=Device("", 1e15, 1e12))
@@ -157,9 +216,48 @@ def test_this_machine_is_measured():
     assert device.bandwidth > 1e7
 
 
-@pytest.mark.parametrize("name", ["context", "batch", "bits"])
-def test_bad_input_is_named(name):
-    with pytest.raises(ValueError, match=f"{name} is 0; it must be positive"):
-        step(TINY, **{"context": 5, name: 0})
+def test_this_machine_counts_sums_of_products_and_bytes_that_come_and_go(monkeypatch):
+    times = iter([0.5, 0.25])
+    monkeypatch.setattr(budget.cost, "seconds", lambda call, rounds: next(times))
+    device = budget.this_machine(n=10, megabytes=4)
+    assert device.operations == 2 * 10**3 / 0.5
+    assert device.bandwidth == 2 * 4 * 2**20 / 0.25
+
+
+@pytest.mark.parametrize(("memory", "fits"), [(900, True), (899, False)])
+def test_weights_and_cache_together_fit_or_do_not(memory, fits):
+    small = Shape("small", "", 0, 1, 4, 1, 1, 4, 8, 5)
+    whole = step(small, 10, bits=16)
+    assert (whole.weights, whole.cache) == (2 * (4 * 16 + 3 * 32 + 2 * 20 + 12), 2 * 10 * 8)
+    device = Device("", 1, 1, memory=whole.weights + whole.cache + memory - 900)
+    assert step(small, 10, device=device).fits is fits
+    assert step(budget.shape("Llama 3 405B"), 10, device=Device("", 1, 1)).fits
+
+
+def test_the_calculator_of_the_page_has_these_shapes_and_devices():
+    path = Path(__file__).parents[1] / "_extra/live/calculator.js"
+    text = path.read_text(encoding="utf-8")
+    models = dict(re.findall(r'^    "(.+)": \[(\d+, .+)\],$', text, re.MULTILINE))
+    assert {name: [int(n) for n in row.split(", ")] for name, row in models.items()} == {
+        s.name: [
+            s.parameters(), s.parameters(active=True), s.kept(1) // s.layers, s.for_each_seen(),
+            s.layers, s.windowed, s.window,
+        ]
+        for s in SHAPES
+    }  # fmt: skip
+    devices = re.findall(r'"?(\w[\w ]*)"?: \[([\de]+), ([\de]+), ([\de]+)\]', text)
+    assert [(name, *map(float, row)) for name, *row in devices] == [
+        (d.name, d.operations, d.bandwidth, d.memory) for d in DEVICES
+    ]
+
+
+@pytest.mark.parametrize("name", ["context", "batch", "bits", "cache_bits"])
+@pytest.mark.parametrize("value", [0, -2, float("nan"), float("inf"), "8", None])
+def test_bad_input_is_named(name, value):
+    with pytest.raises(ValueError, match=f"{name} is {value!r}; it must be a positive number"):
+        step(TINY, **{"context": 5, name: value})
+
+
+def test_an_unknown_model_is_named():
     with pytest.raises(ValueError, match="no model is called 'GPT-7'; there are LLaMA 7B, Llama"):
         budget.shape("GPT-7")

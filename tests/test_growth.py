@@ -3,6 +3,7 @@
 import ast
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -61,12 +62,25 @@ def test_rows_have_the_first_size_of_each_card(monkeypatch):
     monkeypatch.setitem(growth.MEASURES, "time", lambda call: 7)
     factors = (1 / 2, 1)
     for mechanism, row in zip(some, growth.rows(factors), strict=True):
-        name, size, *found = row
-        assert (name, size) == (mechanism.name, next(iter(mechanism.advice.sizes)))
+        of, size, *found = row
+        assert (of, size) == (mechanism, next(iter(mechanism.advice.sizes)))
         assert found[1] == pytest.approx(0)  # what is counted here never grows
         assert found[0] == growth.declared(mechanism.advice, "time", size, factors)
         assert found[2] == growth.declared(mechanism.advice, "memory", size, factors)
         assert found[3] == growth.fitted(mechanism.advice, "memory", size, factors)
+
+
+def test_the_table_has_the_formulas_of_the_cards_beside_both_exponents():
+    mechanism = ADVISED[0].values[0]
+    time, memory = mechanism.advice.time, mechanism.advice.memory
+    shown = growth.table([(mechanism, "L", 2.04, 1.96, -0.04, -1.23)])
+    head, row = shown
+    assert row == (f"{mechanism.name}, L", time, "2.0,\u00a02.0", memory, "0.0,\u00a0-1.2")
+    assert repr(shown) == " | ".join(head) + "\n" + " | ".join(row)
+    page = ElementTree.fromstring(growth.Table([head, ("a<b", *row[1:])])._repr_html_())
+    texts = [["".join(cell.itertext()) for cell in line] for line in page.iter("tr")]
+    assert texts == [list(head), ["a<b", *row[1:]]]
+    assert [code.text for code in page.iter("code")] == [time, memory]
 
 
 def test_costs_are_declared_on_cards_and_nowhere_else_in_the_package():

@@ -1,6 +1,8 @@
 """What a language model needs, from its shape: weights, cache, operations, and time at least."""
 
 from dataclasses import dataclass
+from math import inf
+from numbers import Real
 
 import torch
 
@@ -9,11 +11,15 @@ from attention_book import cost
 
 @dataclass(frozen=True)
 class Device:
-    """A machine in two numbers: its peak, in operations a second, and its bytes a second."""
+    """A machine: its peak, in operations a second, its bytes a second, and the bytes it holds.
+
+    A product of two numbers is one operation, and adding it to a sum is another.
+    """
 
     name: str
     operations: float
     bandwidth: float
+    memory: float = inf
 
     @property
     def ridge(self):
@@ -30,9 +36,9 @@ class Device:
 
 
 DEVICES = (
-    Device("A100", 312e12, 2039e9),
-    Device("H100", 989e12, 3350e9),
-    Device("two cores", 200e9, 20e9),  # an example, near the machine that this book is made on
+    Device("A100", 312e12, 2039e9, memory=80e9),
+    Device("H100", 989e12, 3350e9, memory=80e9),
+    Device("two cores", 200e9, 20e9, memory=16e9),  # an example, near this book's own machine
 )
 
 
@@ -143,7 +149,10 @@ class Shape:
 
 @dataclass(frozen=True)
 class Step:
-    """What one step of decoding needs, for a batch of texts. Memory and traffic in bytes."""
+    """What one step of decoding needs, for a batch of texts. Memory and traffic in bytes.
+
+    ``fits`` says whether weights and cache are no more than the memory of the device.
+    """
 
     weights: float
     cache: float
@@ -151,6 +160,7 @@ class Step:
     moved: float
     seconds: float
     binds: str
+    fits: bool
 
 
 def step(shape, context, *, batch=1, bits=16, cache_bits=16, device=DEVICES[1]):
@@ -159,21 +169,25 @@ def step(shape, context, *, batch=1, bits=16, cache_bits=16, device=DEVICES[1]):
     Each text has ``context`` tokens, the new one included. The time is a lower bound: each weight
     that a token uses and the whole cache are read once, nothing else is moved, and neither the
     peak nor the bandwidth is ever missed. With experts all texts are taken to choose the same.
+    Where it does not fit, the time is that of a device with as much memory as it takes.
     """
-    for name, value in {"context": context, "batch": batch, "bits": bits}.items():
-        if value <= 0:
-            raise ValueError(f"{name} is {value}; it must be positive")
+    sizes = {"context": context, "batch": batch, "bits": bits, "cache_bits": cache_bits}
+    for name, value in sizes.items():
+        if not (isinstance(value, Real) and 0 < value < inf):
+            raise ValueError(f"{name} is {value!r}; it must be a positive number")
     active, seen = shape.parameters(active=True), shape.seen(context)
     operations = batch * (2 * active + seen * shape.for_each_seen())
+    weights = shape.parameters() * bits / 8
     cache = batch * shape.kept(context) * cache_bits / 8
     moved = active * bits / 8 + cache
     return Step(
-        weights=shape.parameters() * bits / 8,
+        weights=weights,
         cache=cache,
         operations=operations,
         moved=moved,
         seconds=device.seconds(operations, moved),
         binds=device.binds(operations, moved),
+        fits=weights + cache <= device.memory,
     )
 
 

@@ -111,7 +111,7 @@ def exponent(sizes, values):
     sizes, values = np.asarray(sizes, float), np.asarray(values, float)
     if len(set(sizes)) < 2 or len(sizes) != len(values):
         raise ValueError(f"needs as many sizes as values, two at least, got {sizes} and {values}")
-    if min(*sizes, *values) <= 0:
+    if not all(0 < x < np.inf for x in (*sizes, *values)):
         raise ValueError(f"sizes and values must be positive, got {sizes} and {values}")
     across = np.log(sizes) - np.log(sizes).mean()
     return float(across @ np.log(values) / (across @ across))
@@ -165,10 +165,12 @@ class _Watch(TorchDispatchMode):
     written = 0
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        result = operation(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        result = operation(*args, **kwargs)
         if not operation.is_view and operation is not torch.ops.aten._unsafe_view.default:
-            given = tree_leaves(args)  # without out=, which is written
-            self.read += sum(x.numel() * x.element_size() for x in given if torch.is_tensor(x))
+            written = {x.name for x in operation._schema.arguments if x.is_out}
+            given = _tensors((args, [kwargs[name] for name in kwargs.keys() - written]))
+            self.read += sum(x.numel() * x.element_size() for x in given)
             self.written += sum(x.numel() * x.element_size() for x in _tensors(result))
         for value in result if isinstance(result, (tuple, list)) else (result,):
             if isinstance(value, torch.Tensor):

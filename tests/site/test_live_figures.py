@@ -1,5 +1,6 @@
 """The live figures compute in the page what the package computes, and obey keyboard and touch."""
 
+import re
 from itertools import combinations
 
 import numpy as np
@@ -130,6 +131,7 @@ def call_budget_step(model, context, batch, bits, device):
     machine = next(known for known in budget.DEVICES if known.name == device)
     shape = budget.shape(model)
     found = vars(budget.step(shape, context, batch=batch, bits=bits, device=machine)).copy()
+    found["fits"] = float(found["fits"])
     return found | {"by_operations": float(found.pop("binds") == "operations")}
 
 
@@ -400,6 +402,17 @@ def test_the_calculator_has_every_model_and_every_device(open_figure):
         assert names == [one.name for one in known]
 
 
+def test_the_calculator_says_when_a_model_does_not_fit(open_figure):
+    _, figure = open_figure("calculator")
+    assert "it fits into 80 GB" in figure.inner_text()
+    figure.get_by_role("button", name="Llama 3 70B").click()
+    assert agrees(figure)["result"]["fits"] == 0
+    assert "more than fits into 80 GB" in figure.inner_text()
+    figure.get_by_role("button", name="4", exact=True).click()
+    assert agrees(figure)["result"]["fits"] == 1
+    assert "Several machines" not in figure.inner_text()
+
+
 def test_the_calculator_says_which_of_the_two_binds(open_figure):
     page, figure = open_figure("calculator")
     _, batch = figure.locator("input[type=range]").all()
@@ -410,3 +423,4 @@ def test_the_calculator_says_which_of_the_two_binds(open_figure):
     page.keyboard.press("End")
     assert agrees(figure)["result"]["by_operations"] == 1
     assert "Operations bind" in figure.inner_text()
+    assert re.search(r" \d{4,} tokens a second", figure.inner_text())  # in digits, without an e
