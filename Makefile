@@ -47,8 +47,8 @@ lab: .venv/installed ## open the chapters (or CHAPTER=part1/...) in JupyterLab, 
 	$(BIN)/python -c "import jupyterlab" 2>/dev/null || $(BIN)/pip install "jupyterlab>=4.4,<5"
 	$(BIN)/jupyter lab $(if $(CHAPTER),chapters/$(CHAPTER).ipynb,chapters)
 
-bench: _build/bench/installed ## measure the modules and layers of others beside each other
-	_build/bench/bin/python benchmarks/run.py --write _build/bench/measured.md
+bench: _build/bench/installed ## measure the modules and layers of others, and write what the book shows of it
+	_build/bench/bin/python benchmarks/run.py --write chapters/benchmarks_measured.txt
 
 clean: ## remove everything that was built, and the environment
 	rm -rf .venv _build

@@ -49,14 +49,17 @@ def ways(L):
 class Comparison:
     """The times of one call over those of another, and what each allocates at most, in bytes."""
 
-    median: float
-    least: float
-    most: float
+    ratios: list
     allocated: int
     of_other: int
 
     def __str__(self):
-        return f"{self.median:.2f} ({self.least:.2f} to {self.most:.2f})"
+        return spread(self.ratios)
+
+
+def spread(ratios):
+    """Say the median of ratios, the least and the most."""
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def compared(one, other, direction, *, pairs=PAIRS):
@@ -74,7 +77,7 @@ def beside(one, other, *, pairs=PAIRS):
         for _ in range(pairs)
     ]
     allocated = cost.peak_allocation(one), cost.peak_allocation(other)
-    return Comparison(statistics.median(ratios), min(ratios), max(ratios), *allocated)
+    return Comparison(ratios, *allocated)
 
 
 def without_gradient(function):

@@ -4,28 +4,30 @@ Usage: python benchmarks/run.py [--quick] [--write PATH]
 
 Run alone, on one thread: about a quarter of an hour. Every number is a ratio of times that were
 measured in turn, the median of several with the least and the most. ``--write`` keeps the tables
-as Markdown, with the machine and the day.
+as Markdown, with the machine and the day: ``make bench`` writes those that the book shows.
 """
 
 import argparse
 import datetime
 import os
 import platform
-import statistics
 from functools import partial
 from pathlib import Path
 
 import flash
 import torch
 from layers import OTHERS, ByHand, installed
-from measuring import BATCH, DIRECTIONS, FEATURES, HEADS, LENGTHS, PAIRS, compared, ways
+from measuring import BATCH, DIRECTIONS, FEATURES, HEADS, LENGTHS, PAIRS, compared, spread, ways
 from modules import MODULES
 
 from attention_book.layers.multi_head.module import MultiHeadAttention
 
 HEAD = ("what", "length", "mask", *DIRECTIONS, "MiB", "MiB by hand")
-SHORT = ("what", *DIRECTIONS)
+HEAD_IN_SHORT = ("what", *DIRECTIONS)
 HEAD_OF_TILES = ("length", "mask", "forward", "backward", "MiB", "MiB fused", "MiB of the matrix")
+OF_MODULES = "The book's modules over the least that can be done"
+OF_OTHERS = "Layers of others over the least that can be done"
+OF_TILES = "Tiles in PyTorch over the fused kernel"
 
 
 def main():
@@ -36,29 +38,35 @@ def main():
     torch.set_num_threads(1)
     short = options.quick
     lengths, long, pairs = ((16,), (64,), 1) if short else (LENGTHS, flash.LENGTHS, PAIRS)
-    tables = {
-        "The modules of the book over the least that can be done": (HEAD, of_modules, lengths),
-        "Layers of others over the least that can be done": (HEAD, of_others, lengths),
-        "Tiles in PyTorch over the fused kernel": (HEAD_OF_TILES, flash.of_tiles, long),
-    }
-    text = []
-
-    def say(*lines):
-        text.extend(lines)
-        print(*lines, sep="\n", flush=True)
-
-    say(machine())
-    for title, (head, rows, sizes) in tables.items():
-        say("", f"**{title}**", "", line(head), line(["---"] * len(head)))
-        measured = []
+    found = {}
+    for title, (head, rows, sizes) in {
+        OF_MODULES: (HEAD, of_modules, lengths),
+        OF_OTHERS: (HEAD, of_others, lengths),
+        OF_TILES: (HEAD_OF_TILES, flash.of_tiles, long),
+    }.items():
+        print(title, line(head), sep="\n", flush=True)
+        found[title] = [head]
         for cells in rows(sizes, pairs):
-            measured.append(cells)
-            say(line(cells))
-        if head is HEAD:
-            say("", f"**{title}, in short**", "", line(SHORT), line(["---"] * len(SHORT)))
-            say(*map(line, in_short(measured)))
+            found[title].append(cells)
+            print(line(cells), flush=True)
     if options.write:
-        options.write.write_text("\n".join(text) + "\n", "utf-8")
+        options.write.write_text(report(found), "utf-8")
+
+
+def report(found):
+    """Return the page's part that was measured: in short first, then all that there is."""
+    parts = [machine(), "### In short", "Over the lengths and masks below, the median ratio."]
+    parts += [
+        table([HEAD_IN_SHORT, *in_short(found[title][1:])]) for title in (OF_MODULES, OF_OTHERS)
+    ]
+    for title in (OF_TILES, OF_MODULES, OF_OTHERS):
+        parts += [f"### {title}", table(found[title])]
+    return "\n\n".join(parts) + "\n"
+
+
+def table(rows):
+    head, *rest = rows
+    return "\n".join(map(line, [head, ["---"] * len(head), *rest]))
 
 
 def machine():
@@ -114,18 +122,14 @@ def row(name, L, way, one, other, *, pairs, trains=True):
 
 
 def in_short(rows):
-    """Yield a row for each module or layer: the middle of its medians, the least and the most."""
+    """Yield a row for each module or layer: the median of its medians, the least and the most."""
     for name in dict.fromkeys(row[0] for row in rows):
         cells = [name]
         for column in range(3, 3 + len(DIRECTIONS)):
             found = [row[column] for row in rows if row[0] == name]
-            medians = [float(cell.split()[0]) for cell in found if cell[0].isdigit()]
-            cells.append(spread(medians) if medians else found[0])
+            ratios = [float(cell.split()[0]) for cell in found if cell[:1].isdigit()]
+            cells.append(spread(ratios) if ratios else found[0])
         yield cells
-
-
-def spread(ratios):
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def line(cells):

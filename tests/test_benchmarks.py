@@ -1,5 +1,6 @@
 """The benchmarks compare what computes the same, and write what the page shows."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from attention_book.layers.multi_head.module import MultiHeadAttention
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import flash  # noqa: E402
 import layers  # noqa: E402
 import measuring  # noqa: E402
 import modules  # noqa: E402
@@ -74,19 +76,83 @@ def test_the_forms_of_a_mask_say_the_same(way):
         assert torch.equal(way.mask[:, 0], way.real)
 
 
-def rows(text):
-    """Return the cells of the tables' rows, without their heads."""
-    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
-    return [cells for cells in lines if cells[0] != "---" and "length" not in cells]
+def tables(text):
+    """Return the tables of a Markdown text by their titles: the head, and the rows."""
+    found, title = {}, None
+    for line in text.splitlines():
+        if line.startswith("### "):
+            title = line[4:]
+        elif line.startswith("| ") and "| --- |" not in line:
+            found.setdefault(title, []).append(line[2:-2].split(" | "))
+    return found
+
+
+def expected(lengths):
+    """Return what each row of the long tables begins with."""
+    return {
+        run.OF_MODULES: [
+            [name, str(L), way.name]
+            for name, made in modules.MODULES.items()
+            for L in lengths
+            for way in WAYS
+            if made(24, way)
+        ],
+        run.OF_OTHERS: [
+            [name, str(L), way.name] for name in layers.OTHERS for L in lengths for way in WAYS
+        ],
+    }
 
 
 def test_a_quick_run_measures_everything_and_writes_it(tmp_path, monkeypatch, capsys):
     path = tmp_path / "measured.txt"
     monkeypatch.setattr(sys, "argv", ["run.py", "--quick", "--write", str(path)])
     run.main()
-    assert path.read_text().splitlines() == capsys.readouterr().out.splitlines()
-    found = rows(path.read_text())
-    assert {cells[0] for cells in found} == {*modules.MODULES, *layers.OTHERS, "64"}
-    for name in modules.MODULES:
-        there = [way.name for way in WAYS if modules.MODULES[name](24, way)]
-        assert [cells[2] for cells in found if cells[0] == name] == there
+    found = tables(path.read_text("utf-8"))
+    printed = capsys.readouterr().out.splitlines()
+    for title in (run.OF_MODULES, run.OF_OTHERS, run.OF_TILES):
+        assert set(map(run.line, found[title])) <= set(printed)
+    there = [name for name, kind in layers.OTHERS.items() if layers.installed(kind)]
+    for title, rows in expected([16]).items():
+        measured = [cells[:3] for cells in found[title][1:] if "not installed" not in cells]
+        assert measured == [row for row in rows if row[0] not in layers.OTHERS or row[0] in there]
+    assert [cells[0] for cells in found["In short"][1:]] == [
+        *modules.MODULES, "what", *layers.OTHERS,
+    ]  # fmt: skip
+
+
+def test_in_short_is_the_median_of_medians_with_the_least_and_the_most():
+    rows = [
+        ("one", "16", "none", "1.50 (1.00 to 2.00)", "no", "1.0", "1.0"),
+        ("one", "16", "causal", "1.00 (0.50 to 9.00)", "no", "1.0", "1.0"),
+        ("one", "32", "none", "3.00 (1.00 to 4.00)", "no", "1.0", "1.0"),
+        ("two", "", "", "not installed", "not installed", "", ""),
+    ]
+    assert list(run.in_short(rows)) == [
+        ["one", "1.50 (1.00 to 3.00)", "no"],
+        ["two", "not installed", "not installed"],
+    ]
+
+
+STORED = ROOT / "chapters/benchmarks_measured.txt"
+
+
+def test_the_page_shows_every_case_with_the_machine_and_the_day():
+    text = STORED.read_text("utf-8")
+    assert re.match(r"\d\d \w+ 20\d\d, .+, one thread, torch \d.+, Python 3.+: ", text)
+    found = tables(text)
+    for title, rows in expected(measuring.LENGTHS).items():
+        assert [cells[:3] for cells in found[title][1:]] == rows
+    assert [cells[0] for cells in found[run.OF_TILES][1::2]] == list(map(str, flash.LENGTHS))
+    for cells in sum(found.values(), []):
+        for cell in cells:
+            if ratio := re.fullmatch(r"([\d.]+) \(([\d.]+) to ([\d.]+)\)", cell):
+                median, least, most = map(float, ratio.groups())
+                assert 0 < least <= median <= most
+
+
+def test_in_short_the_page_says_what_its_long_tables_say():
+    found = tables(STORED.read_text("utf-8"))
+    of_modules, of_others = (found[title][1:] for title in (run.OF_MODULES, run.OF_OTHERS))
+    head = list(run.HEAD_IN_SHORT)
+    short = [head, *run.in_short(of_modules), head, *run.in_short(of_others)]
+    assert found["In short"] == short
