@@ -1,7 +1,4 @@
-"""Attention in tiles, written in PyTorch, beside PyTorch's own fused kernel and the whole matrix.
-
-``python benchmarks/flash.py`` compares sizes of tile; ``run.py`` shows the rest.
-"""
+"""Attention in tiles beside PyTorch's fused kernel and the whole matrix, and sizes of tile."""
 
 import math
 from functools import partial
@@ -15,7 +12,16 @@ from attention_book.tiles.flash import module
 
 WIDTH = 64
 LENGTHS = (4096, 8192, 16384)
-SIZES = ((64, 64), (128, 128), (128, 512), (256, 256), (256, 512), (256, 1024), (512, 512))
+SIZES = (
+    (64, 64),
+    (128, 128),
+    (256, 256),
+    (256, 512),
+    (512, 512),
+    (512, 2048),
+    (2048, 2048),
+    (8192, 8192),
+)
 
 
 def of_tiles(lengths, pairs):
@@ -51,19 +57,12 @@ def backward(output, inputs, grad):
     return lambda: torch.autograd.grad(output, inputs, grad, retain_graph=True)
 
 
-def main(L=8192):
-    """Compare sizes of tile with the fused kernel: calls at one end, caches at the other."""
-    torch.set_num_threads(1)
-    q, k, v = (torch.randn(1, 1, L, WIDTH) for _ in range(3))
-    print(f"{L} queries and keys: tiles / fused kernel")
-    for rows, columns in SIZES:
-        ratio = beside(
-            lambda r=rows, c=columns: module.attention(q, k, v, rows=r, columns=c),
-            lambda: F.scaled_dot_product_attention(q, k, v),
-            pairs=5,
-        )
-        print(f"{rows:6d} x {columns:<5d} {ratio}", flush=True)
-
-
-if __name__ == "__main__":
-    main()
+def of_sizes(lengths, pairs):
+    """Yield a row for each size of tile, forward and without a mask."""
+    for L in lengths:
+        q, k, v = (torch.randn(1, 1, L, WIDTH) for _ in range(3))
+        fused = partial(F.scaled_dot_product_attention, q, k, v)
+        for rows, columns in SIZES:
+            tiles = partial(module.attention, q, k, v, rows=rows, columns=columns)
+            size = f"{4 * rows * columns / 2**10:.0f}"
+            yield str(L), f"{rows} × {columns}", size, str(beside(tiles, fused, pairs=pairs))

@@ -59,7 +59,7 @@ class Comparison:
 
 def spread(ratios):
     """Say the median of ratios, the least and the most."""
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
 
 
 def compared(one, other, direction, *, pairs=PAIRS):

@@ -24,10 +24,12 @@ from attention_book.layers.multi_head.module import MultiHeadAttention
 
 HEAD = ("what", "length", "mask", *DIRECTIONS, "MiB", "MiB by hand")
 HEAD_IN_SHORT = ("what", *DIRECTIONS)
+HEAD_OF_SIZES = ("length", "queries × keys", "KiB of scores", "forward")
 HEAD_OF_TILES = ("length", "mask", "forward", "backward", "MiB", "MiB fused", "MiB of the matrix")
 OF_MODULES = "The book's modules over the least that can be done"
 OF_OTHERS = "Layers of others over the least that can be done"
 OF_TILES = "Tiles in PyTorch over the fused kernel"
+OF_SIZES = "Sizes of tile over the fused kernel"
 
 
 def main():
@@ -37,12 +39,13 @@ def main():
     options = parser.parse_args()
     torch.set_num_threads(1)
     short = options.quick
-    lengths, long, pairs = ((16,), (64,), 1) if short else (LENGTHS, flash.LENGTHS, PAIRS)
+    lengths, long, pairs = ((16,), (64, 32), 1) if short else (LENGTHS, flash.LENGTHS, PAIRS)
     found = {}
     for title, (head, rows, sizes) in {
         OF_MODULES: (HEAD, of_modules, lengths),
         OF_OTHERS: (HEAD, of_others, lengths),
         OF_TILES: (HEAD_OF_TILES, flash.of_tiles, long),
+        OF_SIZES: (HEAD_OF_SIZES, flash.of_sizes, long[1:2]),
     }.items():
         print(title, line(head), sep="\n", flush=True)
         found[title] = [head]
@@ -59,7 +62,7 @@ def report(found):
     parts += [
         table([HEAD_IN_SHORT, *in_short(found[title][1:])]) for title in (OF_MODULES, OF_OTHERS)
     ]
-    for title in (OF_TILES, OF_MODULES, OF_OTHERS):
+    for title in (OF_TILES, OF_SIZES, OF_MODULES, OF_OTHERS):
         parts += [f"### {title}", table(found[title])]
     return "\n\n".join(parts) + "\n"
 

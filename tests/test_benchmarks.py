@@ -109,7 +109,7 @@ def test_a_quick_run_measures_everything_and_writes_it(tmp_path, monkeypatch, ca
     run.main()
     found = tables(path.read_text("utf-8"))
     printed = capsys.readouterr().out.splitlines()
-    for title in (run.OF_MODULES, run.OF_OTHERS, run.OF_TILES):
+    for title in (run.OF_MODULES, run.OF_OTHERS, run.OF_TILES, run.OF_SIZES):
         assert set(map(run.line, found[title])) <= set(printed)
     there = [name for name, kind in layers.OTHERS.items() if layers.installed(kind)]
     for title, rows in expected([16]).items():
@@ -122,13 +122,13 @@ def test_a_quick_run_measures_everything_and_writes_it(tmp_path, monkeypatch, ca
 
 def test_in_short_is_the_median_of_medians_with_the_least_and_the_most():
     rows = [
-        ("one", "16", "none", "1.50 (1.00 to 2.00)", "no", "1.0", "1.0"),
-        ("one", "16", "causal", "1.00 (0.50 to 9.00)", "no", "1.0", "1.0"),
-        ("one", "32", "none", "3.00 (1.00 to 4.00)", "no", "1.0", "1.0"),
+        ("one", "16", "none", "1.50 (1.00–2.00)", "no", "1.0", "1.0"),
+        ("one", "16", "causal", "1.00 (0.50–9.00)", "no", "1.0", "1.0"),
+        ("one", "32", "none", "3.00 (1.00–4.00)", "no", "1.0", "1.0"),
         ("two", "", "", "not installed", "not installed", "", ""),
     ]
     assert list(run.in_short(rows)) == [
-        ["one", "1.50 (1.00 to 3.00)", "no"],
+        ["one", "1.50 (1.00–3.00)", "no"],
         ["two", "not installed", "not installed"],
     ]
 
@@ -143,11 +143,13 @@ def test_the_page_shows_every_case_with_the_machine_and_the_day():
     for title, rows in expected(measuring.LENGTHS).items():
         assert [cells[:3] for cells in found[title][1:]] == rows
     assert [cells[0] for cells in found[run.OF_TILES][1::2]] == list(map(str, flash.LENGTHS))
-    for cells in sum(found.values(), []):
-        for cell in cells:
-            if ratio := re.fullmatch(r"([\d.]+) \(([\d.]+) to ([\d.]+)\)", cell):
-                median, least, most = map(float, ratio.groups())
-                assert 0 < least <= median <= most
+    sizes = [cells[1] for cells in found[run.OF_SIZES][1:]]
+    assert sizes == [f"{rows} × {columns}" for rows, columns in flash.SIZES]
+    ratios = re.findall(r"\| ([\d.]+) \(([\d.]+)–([\d.]+)\) (?=\|)", text)
+    assert len(ratios) > 2 * len(expected(measuring.LENGTHS)[run.OF_MODULES])
+    for ratio in ratios:
+        median, least, most = map(float, ratio)
+        assert 0 < least <= median <= most
 
 
 def test_in_short_the_page_says_what_its_long_tables_say():
