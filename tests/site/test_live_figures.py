@@ -192,20 +192,24 @@ def test_it_shows_what_the_package_computes(open_figure, name):
     assert not page.complaints
 
 
-@pytest.mark.parametrize("width", [SIZES["phone"], 768, 1280])  # the narrowest with two side bars
+WIDTHS = (SIZES["phone"], 768, 1280)  # the narrowest with two side bars
+
+
 @each_figure
-def test_its_tables_stand_apart_and_within_it(open_figure, name, width):
-    _, figure = open_figure(name, width=width)
-    boxes = figure.evaluate(
-        """root => [root, ...root.querySelectorAll("table")].map((element) => {
-            const { left, right, top, bottom } = element.getBoundingClientRect();
-            return [left, right, top, bottom];
-        })"""
-    )
-    frame, *tables = boxes
-    assert all(frame[0] <= box[0] and box[1] <= frame[1] + 0.5 for box in tables)
-    for one, two in combinations(tables, 2):
-        assert one[1] <= two[0] or two[1] <= one[0] or one[3] <= two[2] or two[3] <= one[2]
+def test_it_fits_every_width_and_its_tables_stand_apart_and_within_it(open_figure, name):
+    page, figure = open_figure(name, width=WIDTHS[0])
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert figure.evaluate("root => root.scrollWidth <= root.clientWidth")
+        frame, *tables = figure.evaluate(
+            """root => [root, ...root.querySelectorAll("table")].map((element) => {
+                const { left, right, top, bottom } = element.getBoundingClientRect();
+                return [left, right, top, bottom];
+            })"""
+        )
+        assert all(frame[0] <= box[0] and box[1] <= frame[1] + 0.5 for box in tables)
+        for one, two in combinations(tables, 2):
+            assert one[1] <= two[0] or two[1] <= one[0] or one[3] <= two[2] or two[3] <= one[2]
 
 
 @each_figure
@@ -387,12 +391,6 @@ def test_without_scripts_the_picture_or_table_of_the_notebook_stands_there(open_
     cell = page.locator(f".tag_live-{name}")
     assert cell.locator(".cell_output").first.is_visible()
     assert page.locator(f"section.live-{name}").count() == 0
-
-
-@each_figure
-def test_it_fits_a_phone(open_figure, name):
-    _, figure = open_figure(name, width=390)
-    assert figure.evaluate("root => root.scrollWidth <= root.clientWidth")
 
 
 def test_the_calculator_has_every_model_and_every_device(open_figure):
