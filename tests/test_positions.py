@@ -252,6 +252,17 @@ def test_each_head_has_its_row_of_the_table():
     close(torch_t5.attention(*tensors(q, k, v, table), max_distance=9).numpy(), found)
 
 
+@rooms(t5, torch_t5, "attention")
+def test_a_bias_that_no_query_sees_may_be_nan(attention):
+    """As that of later keys in a model that is causal."""
+    q, k, v, table = normal((L, D), (L, D), (L, D_V), 8)
+    spoilt = table.copy()
+    spoilt[5:] = math.nan  # keys ahead of the query
+    mask = masks.causal(L)
+    found = attention(q, k, v, spoilt, max_distance=5, mask=mask)
+    close(found, attention(q, k, v, table, max_distance=5, mask=mask))
+
+
 # Transformer-XL ----------------------------------------------------------------------------------
 
 

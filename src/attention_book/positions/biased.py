@@ -13,7 +13,7 @@ def attention(q, k, v, bias, *, mask=None, scale=None):
         returns: (..., L, d_v)
     """
     if mask is not None:
-        bias = bias + torch.where(mask, 0.0, -torch.inf).to(bias.dtype)
+        bias = torch.where(mask, bias, -torch.inf)
     leading = torch.broadcast_shapes(*(x.shape[:-2] for x in (q, k, v, bias)))
     q, k, v = (x.expand(*leading, *x.shape[-2:]) for x in (q, k, v))
     return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=scale)

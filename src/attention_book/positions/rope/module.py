@@ -80,9 +80,9 @@ def attention(q, k, v, *, omega=None, mask=None):
 
 
 def _in_place(q, k, omega):
-    """Return queries and keys where they stand: the angles of those at one place are the same."""
+    """Turn queries and keys, the last of both at one place, by angles that are made once."""
     L, S = q.shape[-2], k.shape[-2]
-    places = torch.arange(min(S - L, 0), S, device=q.device)
+    places = torch.arange(max(L, S), device=q.device)  # only their distances count
     cos, sin = _cos_sin(q, places, omega)
     return [_turned(x, cos[len(cos) - n :], sin[len(sin) - n :]) for x, n in ((q, L), (k, S))]
 

@@ -20,10 +20,10 @@ def attention(q, k, v, *, mask=None, causal=False, rows=ROWS, columns=COLUMNS):
     """Answer each query with the average of the values, weighted by how its key matches.
 
     Time is that of plain attention; memory beyond the output is one number for each query and one
-    tile, two on the way back, another where something is hidden, and a copy of what broadcasts
-    over heads. ``causal`` hides later keys, aligned at the
-    end, and needs no mask; with a mask both must allow a key. Tiles in which nothing may be seen
-    are skipped. A query that may attend to nothing gets zeros, and so do the gradients through it.
+    tile, two on the way back and where something is hidden, and a copy of what broadcasts over
+    heads. ``causal`` hides later keys, aligned at the end, and needs no mask; with a mask both must
+    allow a key. Tiles in which nothing may be seen are skipped. A query that may attend to nothing
+    gets zeros, and so do the gradients through it.
 
     Source:
         T. Dao et al., "FlashAttention: Fast and Memory-Efficient Exact Attention with
@@ -73,8 +73,8 @@ class _Flash(torch.autograd.Function):
         for heads, rows in tiles.rows():
             scaled = q[heads, rows] * scale
             merged, so_far = output[heads, rows], logsumexp[heads, rows]
-            for columns, hidden in tiles.columns(heads, rows):
-                weights, of_tile = _weights(scaled, k[heads, columns], hidden)
+            for columns, seen in tiles.columns(heads, rows):
+                weights, of_tile = _weights(scaled, k[heads, columns], seen)
                 together = torch.logaddexp(so_far, of_tile)
                 nothing = together == -torch.inf  # was seen yet
                 level = together.masked_fill(nothing, 0)
@@ -100,8 +100,8 @@ class _Flash(torch.autograd.Function):
         for heads, rows in ctx.tiles.rows():
             scaled = q[heads, rows] * scale
             pushed = grad_output[heads, rows]
-            for columns, hidden in ctx.tiles.columns(heads, rows):
-                weights, of_tile = _weights(scaled, k[heads, columns], hidden)
+            for columns, seen in ctx.tiles.columns(heads, rows):
+                weights, of_tile = _weights(scaled, k[heads, columns], seen)
                 weights.mul_((of_tile - level[heads, rows]).exp())
                 grad_v[heads, columns].baddbmm_(weights.mT, pushed)
                 grad_weights = pushed @ v[heads, columns].mT
@@ -112,19 +112,19 @@ class _Flash(torch.autograd.Function):
         return grad_q.mul_(scale), grad_k, grad_v, None
 
 
-def _weights(q, k, hidden):
+def _weights(q, k, seen):
     """Return the softmax within a tile, and the logsumexp of its scores.
 
     The largest weight of a row is exp(0) / sum, so the sum needs no second pass of exponentials.
     """
     scores = q @ k.mT
-    if hidden is not None:
-        scores += hidden
+    if seen is not None:
+        scores = torch.where(seen, scores, -torch.inf)  # faster than to fill what is hidden
     peak = scores.amax(dim=-1, keepdim=True)
     weights = torch.softmax(scores, dim=-1, out=scores)  # in the place of the scores
     logsumexp = peak - weights.amax(dim=-1, keepdim=True).log()
     nothing = peak == -torch.inf  # was seen in this tile
-    if hidden is not None and nothing.any():
+    if seen is not None and nothing.any():
         weights.masked_fill_(nothing, 0)  # and not NaN
     return weights, logsumexp.masked_fill_(nothing, -torch.inf)
 
@@ -151,11 +151,11 @@ class _Tiles:
                 yield heads, rows
 
     def columns(self, heads, rows):
-        """Yield slices of keys, with -inf for what is hidden in the tile, or None if nothing is."""
+        """Yield slices of keys, with what is seen in the tile, or None if all is."""
         past = self.S - self.L  # query i sees the keys up to i + past
         end = min(self.S, rows.stop + past) if self.causal else self.S
         for columns in _cut(end, self.width):
-            hidden = None
+            seen = None
             of_first = rows.start + past - columns.start  # the last key that the first query sees
             if self.mask is not None:
                 seen = self.mask[:, rows, columns][self.mask_of[heads]]
@@ -163,11 +163,11 @@ class _Tiles:
                     seen.tril_(of_first)
                 if not seen.any():
                     continue
-                hidden = None if seen.all() else torch.where(seen, 0.0, -torch.inf)
+                seen = None if seen.all() else seen
             elif self.causal and columns.stop - columns.start > of_first + 1:
                 size = rows.stop - rows.start, columns.stop - columns.start
-                hidden = torch.full(size, -torch.inf, device=self.device).triu_(of_first + 1)
-            yield columns, hidden
+                seen = torch.ones(size, dtype=torch.bool, device=self.device).tril_(of_first)
+            yield columns, seen
 
 
 def _cut(size, length):
